@@ -1,0 +1,45 @@
+"""The error tree. The family decides what a caller does, the code tells an operator which case it is.
+
+    HoldfastError
+    ├── TransientError        worth another try: a timeout, throttling, a reset connection
+    └── PermanentError        another try gives the same answer; what nobody classified is permanent
+        ├── InvalidInputError   the caller's words are off (a YAML file, an event, an argument)
+        ├── DamagedError        bytes that were read are not what was written
+        └── RefusedError        a guardrail said no before anything was touched
+
+Codes are stable and listed in docs/reference/errors.md (a test compares the two). A message never holds a secret.
+"""
+
+from typing import ClassVar
+
+
+class HoldfastError(Exception):
+    """`code` is stable (lower_snake), `message` says what happened, `hint` what to do about it."""
+
+    family: ClassVar[str] = "permanent"
+
+    def __init__(self, code: str, message: str, *, hint: str = "") -> None:
+        super().__init__(f"{code}: {message}")
+        self.code = code
+        self.message = message
+        self.hint = hint
+
+
+class TransientError(HoldfastError):
+    family = "transient"
+
+
+class PermanentError(HoldfastError):
+    family = "permanent"
+
+
+class InvalidInputError(PermanentError):
+    family = "invalid"
+
+
+class DamagedError(PermanentError):
+    family = "damaged"
+
+
+class RefusedError(PermanentError):
+    family = "refused"

@@ -1,0 +1,1 @@
+"""Frozen pydantic values. They import nothing of ours but each other and the errors."""
