@@ -1,0 +1,1 @@
+"""Executions of state machines: Step Functions in stepfunctions.py, a double in memory.py."""

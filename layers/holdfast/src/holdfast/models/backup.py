@@ -1,0 +1,91 @@
+"""A backup as it is stored: the object, the manifest that seals it, the report that verifies it. Sizes are bytes."""
+
+from typing import Literal
+
+from holdfast.models.base import BackupId, ClusterId, Model, RunId, Sha256Hex, StoredModel, Utc
+from holdfast.models.database import DatabaseHead, DatabaseSummary
+
+Kind = Literal["recurring", "manual"]
+State = Literal["unsealed", "sealed", "verified", "damaged"]
+
+
+class SnapshotObject(StoredModel):
+    """`snapshot.db.zst` as it was sent.
+
+    `sha256` is the hash of the database body (equal to the file's trailer), `raw_size` the file with its trailer;
+    `object_sha256` and `size` are those of the compressed object. `checksum` is what the store must report for the
+    object, "<algorithm>:<value>" ("sha256:…-7" is S3's composite over the parts; "etag:…" where a store has nothing newer).
+    """
+
+    key: str
+    size: int
+    object_sha256: Sha256Hex
+    raw_size: int
+    sha256: Sha256Hex
+    checksum: str
+    version_id: str | None = None
+    started_at: Utc
+    finished_at: Utc
+
+
+class SnapshotSource(StoredModel):
+    """Where the bytes came from."""
+
+    driver: str
+    transport: Literal["etcd"]
+    etcd_cluster_id: str
+    etcd_version: str
+    endpoint: str
+    member_id: str
+    member_name: str
+    reason: str
+
+
+class Manifest(StoredModel):
+    """Put last, once, conditionally: a backup without one does not exist."""
+
+    schema_version: Literal[1] = 1
+    cluster_id: ClusterId
+    backup_id: BackupId
+    run_id: RunId
+    kind: Kind
+    sealed_at: Utc
+    holdfast_version: str
+    source: SnapshotSource
+    snapshot: SnapshotObject
+    database: DatabaseHead
+    warnings: tuple[str, ...] = ()
+
+
+class VerificationReport(StoredModel):
+    """`verified.json`: what was found when the object was read back whole. Its existence is what makes a backup verified."""
+
+    schema_version: Literal[1] = 1
+    cluster_id: ClusterId
+    backup_id: BackupId
+    verified_at: Utc
+    manifest_sha256: Sha256Hex
+    seconds: float
+    database: DatabaseSummary
+
+
+class DamageReport(StoredModel):
+    """`damaged.json`: what was wrong when the object was read back. Such a backup is never counted as a backup."""
+
+    schema_version: Literal[1] = 1
+    cluster_id: ClusterId
+    backup_id: BackupId
+    found_at: Utc
+    code: str
+    message: str
+
+
+class BackupEntry(Model):
+    """One row of a listing: what LIST calls alone can tell. `size` is the compressed object, 0 when it is missing."""
+
+    cluster_id: ClusterId
+    backup_id: BackupId
+    kind: Kind
+    taken_at: Utc
+    size: int
+    state: State

@@ -1,0 +1,65 @@
+"""A plan is data: what was decided, why, and which step runs where. Built by a pure function, stored, shown, hashed."""
+
+import hashlib
+from typing import Literal
+
+from holdfast.models.base import BackupId, ClusterId, Model, RunId, Utc
+
+
+class Finding(Model):
+    """One thing that the preflight saw. `refuse` stops the run before anything is touched."""
+
+    level: Literal["refuse", "warn", "info"]
+    code: str
+    text: str
+    hint: str = ""
+
+
+class MemberChoice(Model):
+    """The one member that a snapshot is taken from, with the reason in a sentence."""
+
+    endpoint: str
+    member_id: str
+    name: str
+    version: str
+    reason: str
+
+
+class Step(Model):
+    """One thing that is done. `undo` says what takes it back, empty when it leaves nothing behind."""
+
+    name: str
+    where: str
+    action: str
+    done_when: str
+    timeout_s: int
+    idempotent: bool
+    undo: str = ""
+
+
+class Phase(Model):
+    name: Literal["Started", "Snapshot", "Seal", "Verify", "Retain", "Finished"]
+    steps: tuple[Step, ...]
+
+
+class BackupPlan(Model):
+    """Everything that the later phases of a backup need to know. `expected_bytes` is the size of the database file as
+    the chosen member reports it; `part_bytes` the size of one multipart part."""
+
+    cluster_id: ClusterId
+    run_id: RunId
+    backup_id: BackupId
+    kind: Literal["recurring", "manual"]
+    made_at: Utc
+    driver: str
+    etcd_cluster_id: str
+    member: MemberChoice
+    expected_bytes: int
+    part_bytes: int
+    findings: tuple[Finding, ...]
+    phases: tuple[Phase, ...]
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of the plan's canonical JSON: what an approval binds to."""
+        return hashlib.sha256(self.model_dump_json().encode()).hexdigest()

@@ -1,0 +1,11 @@
+"""The contract of a notifier."""
+
+from typing import Protocol
+
+from holdfast.models.run import Outcome
+
+
+class Notifier(Protocol):
+    def publish(self, outcome: Outcome) -> None:
+        """One event and one message. TransientError `notify_unavailable`: the state is tried again, so a receiver may
+        see an outcome twice (its run_id and status are the same)."""

@@ -1,0 +1,1 @@
+"""Pure decisions with reasons. `now`, ids and facts are arguments."""

@@ -1,0 +1,77 @@
+"""The contract of an object store, cut by role as the functions' permissions are: read, write, remove.
+
+Obligations of every implementation, held by tests/contract/test_storage_contract.py:
+
+- Errors are of our tree: `object_not_found` and `bucket_not_found` (permanent), `storage_access_denied` (permanent),
+  `storage_unavailable` (transient: 5xx, throttling, a reset connection, after the client's own retries),
+  `storage_clock_skew` (permanent), `object_exists` (refused: a conditional put found one).
+- An upload is not visible before `complete`; after `abort` nothing of it is left, not even parts.
+- Parts may be sent from several threads; `complete` states the checksum that the store confirmed for the object.
+- Keys are plain strings without a leading slash.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+
+@dataclass(frozen=True)
+class ObjectInfo:
+    """One object of a listing or a head. `checksum` as in `SnapshotObject`, empty in listings."""
+
+    key: str
+    size: int
+    modified: datetime
+    checksum: str = ""
+    version_id: str | None = None
+
+
+@dataclass(frozen=True)
+class Completed:
+    """What the store confirmed for a finished upload."""
+
+    checksum: str
+    version_id: str | None
+
+
+class Upload(Protocol):
+    """One multipart upload. Part numbers start at 1; every part but the last has the size that `start_upload` was told."""
+
+    def part(self, number: int, data: bytes) -> None: ...
+
+    def complete(self) -> Completed: ...
+
+    def abort(self) -> None: ...
+
+
+class ObjectReader(Protocol):
+    def head(self, key: str) -> ObjectInfo: ...
+
+    def read(self, key: str, *, start: int = 0, end: int | None = None) -> bytes:
+        """Bytes [start, end) of the object, all of it by default; a short answer is `storage_unavailable`."""
+
+    def stream(self, key: str) -> Iterator[bytes]:
+        """The whole object in chunks of at most a few MiB; a body cut short is `storage_unavailable`, never an early end."""
+
+    def list(self, prefix: str) -> Iterator[ObjectInfo]:
+        """Every object below the prefix in key order; LIST calls only."""
+
+
+class ObjectWriter(Protocol):
+    def put_if_absent(self, key: str, body: bytes, *, content_type: str = "application/json") -> str | None:
+        """Put once; returns the version id. The same bytes already there are success (a retry), other bytes `object_exists`."""
+
+    def put(self, key: str, body: bytes, *, content_type: str = "application/json") -> str | None: ...
+
+    def start_upload(self, key: str) -> Upload: ...
+
+    def abort_uploads(self, prefix: str) -> int:
+        """Abort every unfinished upload below the prefix; returns how many there were."""
+
+
+class ObjectRemover(Protocol):
+    def remove(self, keys: Iterable[str]) -> int:
+        """Remove the objects (their current versions); returns how many were there. A missing key is no error."""
+
+    def abort_uploads(self, prefix: str) -> int: ...
