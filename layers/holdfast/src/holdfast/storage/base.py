@@ -6,7 +6,10 @@ Obligations of every implementation, held by tests/contract/test_storage_contrac
   `storage_unavailable` (transient: 5xx, throttling, a reset connection, after the client's own retries),
   `storage_clock_skew` (permanent), `object_exists` (refused: a conditional put found one).
 - An upload is not visible before `complete`; after `abort` nothing of it is left, not even parts.
-- Parts may be sent from several threads; `complete` states the checksum that the store confirmed for the object.
+- Parts may be sent from several threads; `complete` and `abort` are called when none is under way. `complete` states
+  the checksum that the store confirmed for the object; one that differs from what was sent is
+  `object_checksum_mismatch` (damaged).
+- A part that arrives with other bytes than were sent is `storage_bytes_changed` (transient).
 - Keys are plain strings without a leading slash.
 """
 
@@ -36,7 +39,7 @@ class Completed:
 
 
 class Upload(Protocol):
-    """One multipart upload. Part numbers start at 1; every part but the last has the size that `start_upload` was told."""
+    """One multipart upload. Part numbers start at 1; all parts but the last are equally long, at least 5 MiB."""
 
     def part(self, number: int, data: bytes) -> None: ...
 
@@ -52,7 +55,7 @@ class ObjectReader(Protocol):
         """Bytes [start, end) of the object, all of it by default; a short answer is `storage_unavailable`."""
 
     def stream(self, key: str) -> Iterator[bytes]:
-        """The whole object in chunks of at most a few MiB; a body cut short is `storage_unavailable`, never an early end."""
+        """The whole object in chunks of a few MiB at most; a body cut short is `storage_unavailable`, never an end."""
 
     def list(self, prefix: str) -> Iterator[ObjectInfo]:
         """Every object below the prefix in key order; LIST calls only."""
@@ -60,7 +63,7 @@ class ObjectReader(Protocol):
 
 class ObjectWriter(Protocol):
     def put_if_absent(self, key: str, body: bytes, *, content_type: str = "application/json") -> str | None:
-        """Put once; returns the version id. The same bytes already there are success (a retry), other bytes `object_exists`."""
+        """Put once; returns the version id. The same bytes already there are success, others `object_exists`."""
 
     def put(self, key: str, body: bytes, *, content_type: str = "application/json") -> str | None: ...
 
@@ -72,6 +75,6 @@ class ObjectWriter(Protocol):
 
 class ObjectRemover(Protocol):
     def remove(self, keys: Iterable[str]) -> int:
-        """Remove the objects (their current versions); returns how many were there. A missing key is no error."""
+        """Remove the objects with every version they have; returns how many were there. A missing key is no error."""
 
     def abort_uploads(self, prefix: str) -> int: ...

@@ -1,0 +1,128 @@
+"""An object store in memory: the double that tests and dry runs use. It keeps the whole contract, errors included."""
+
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from holdfast.errors import PermanentError, RefusedError, TransientError
+from holdfast.storage.base import Completed, ObjectInfo, Upload
+from holdfast.storage.checksums import base64_text, composite_sha256, sha256_digest
+
+_CHUNK_BYTES = 1024 * 1024
+
+
+@dataclass(frozen=True)
+class StoredObject:
+    body: bytes
+    checksum: str
+    modified: datetime
+    content_type: str
+
+
+class MemoryBucket:
+    """`objects` and `unfinished` are for tests to look at."""
+
+    def __init__(self, name: str = "memory", *, clock: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
+        self.objects: dict[str, StoredObject] = {}
+        self.unfinished: list[MemoryUpload] = []
+        self._name = name
+        self._clock = clock
+        self._lock = threading.Lock()
+
+    def _stored(self, key: str) -> StoredObject:
+        if key not in self.objects:
+            raise PermanentError("object_not_found", f"memory://{self._name}/{key} does not exist")
+        return self.objects[key]
+
+    def head(self, key: str) -> ObjectInfo:
+        stored = self._stored(key)
+        return ObjectInfo(key=key, size=len(stored.body), modified=stored.modified, checksum=stored.checksum)
+
+    def read(self, key: str, *, start: int = 0, end: int | None = None) -> bytes:
+        body = self._stored(key).body[start:end]
+        if end is not None and len(body) != end - start:
+            raise TransientError("storage_unavailable", f"memory://{self._name}/{key}: a short answer")
+        return body
+
+    def stream(self, key: str) -> Iterator[bytes]:
+        body = self._stored(key).body
+        for start in range(0, len(body), _CHUNK_BYTES):
+            yield body[start : start + _CHUNK_BYTES]
+
+    def list(self, prefix: str) -> Iterator[ObjectInfo]:
+        for key, stored in sorted(self.objects.items()):
+            if key.startswith(prefix):
+                yield ObjectInfo(key=key, size=len(stored.body), modified=stored.modified)
+
+    def put_if_absent(self, key: str, body: bytes, *, content_type: str = "application/json") -> str | None:
+        with self._lock:
+            there = self.objects.get(key)
+            if there is None:
+                self._store(key, body, f"sha256:{base64_text(sha256_digest(body))}", content_type)
+            elif there.body != body:
+                raise RefusedError("object_exists", f"memory://{self._name}/{key} exists already with other content")
+        return None
+
+    def put(self, key: str, body: bytes, *, content_type: str = "application/json") -> str | None:
+        with self._lock:
+            self._store(key, body, f"sha256:{base64_text(sha256_digest(body))}", content_type)
+        return None
+
+    def _store(self, key: str, body: bytes, checksum: str, content_type: str) -> None:
+        self.objects[key] = StoredObject(bytes(body), checksum, self._clock(), content_type)
+
+    def start_upload(self, key: str) -> Upload:
+        upload = MemoryUpload(self, key)
+        with self._lock:
+            self.unfinished.append(upload)
+        return upload
+
+    def finish_upload(self, upload: "MemoryUpload", body: bytes | None, checksum: str) -> None:
+        """End of an upload: with a body it becomes the object, without one nothing is left of it."""
+        with self._lock:
+            if upload in self.unfinished:
+                self.unfinished.remove(upload)
+            if body is not None:
+                self._store(upload.key, body, checksum, "application/zstd")
+
+    def abort_uploads(self, prefix: str) -> int:
+        found = [upload for upload in self.unfinished if upload.key.startswith(prefix)]
+        for upload in found:
+            upload.abort()
+        return len(found)
+
+    def remove(self, keys: Iterable[str]) -> int:
+        with self._lock:
+            return sum(self.objects.pop(key, None) is not None for key in keys)
+
+
+class MemoryUpload:
+    def __init__(self, bucket: MemoryBucket, key: str) -> None:
+        self.key = key
+        self.parts: dict[int, bytes] = {}
+        self._bucket = bucket
+        self._open = True
+
+    def part(self, number: int, data: bytes) -> None:
+        self._must_be_open()
+        self.parts[number] = bytes(data)
+
+    def complete(self) -> Completed:
+        self._must_be_open()
+        bodies = [self.parts[number] for number in sorted(self.parts)]
+        checksum = composite_sha256([sha256_digest(body) for body in bodies])
+        self._end(b"".join(bodies), checksum)
+        return Completed(checksum=checksum, version_id=None)
+
+    def abort(self) -> None:
+        self._end(None, "")
+
+    def _must_be_open(self) -> None:
+        if not self._open:
+            raise TransientError("upload_gone", f"the unfinished upload of {self.key} is gone")
+
+    def _end(self, body: bytes | None, checksum: str) -> None:
+        self._open = False
+        self.parts = {}
+        self._bucket.finish_upload(self, body, checksum)

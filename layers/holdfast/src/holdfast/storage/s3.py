@@ -1,0 +1,190 @@
+"""The object store over S3, and over stores that speak its protocol (Ceph RADOS Gateway, MinIO)."""
+
+import random
+import time
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from holdfast.errors import PermanentError, RefusedError
+from holdfast.storage.base import ObjectInfo, Upload
+from holdfast.storage.checksums import base64_text, md5_digest, sha256_digest
+from holdfast.storage.failures import bucket_not_found, error_code, status_of, storage_errors, unavailable
+from holdfast.storage.s3_client import Checksums
+from holdfast.storage.s3_upload import S3Upload
+
+_CHUNK_BYTES = 1024 * 1024
+# The body of an answer is read outside of botocore's retries.
+_BODY_ATTEMPTS = 3
+_CONFLICT_ATTEMPTS = 5
+
+
+class S3Bucket:
+    """Reader, writer and remover of one bucket; which of them a role may be is IAM's decision.
+
+    Stores that need `checksums="none"` may ignore `If-None-Match` too (Ceph RADOS Gateway 16 does). There
+    `put_if_absent` looks before it puts, and two writers of one key at one moment could both succeed; every run has
+    keys of its own.
+    """
+
+    def __init__(self, client: Any, bucket: str, *, checksums: Checksums = "sha256") -> None:
+        self._client = client
+        self._bucket = bucket
+        self._checksums = checksums
+
+    def _where(self, key: str) -> str:
+        return f"s3://{self._bucket}/{key}"
+
+    def head(self, key: str) -> ObjectInfo:
+        wanted = {"ChecksumMode": "ENABLED"} if self._checksums == "sha256" else {}
+        with storage_errors(self._where(key)):
+            try:
+                answer = self._client.head_object(Bucket=self._bucket, Key=key, **wanted)
+            except ClientError as error:
+                if status_of(error) == 404 and not self._bucket_is_there():
+                    raise bucket_not_found(self._where(key)) from error
+                raise
+        version = answer.get("VersionId")
+        return ObjectInfo(
+            key=key,
+            size=answer["ContentLength"],
+            modified=answer["LastModified"],
+            checksum=_checksum(answer),
+            version_id=None if version in (None, "null") else version,
+        )
+
+    def _bucket_is_there(self) -> bool:
+        """A HEAD answers 404 for a missing bucket too; where asking is not allowed, the key is taken to be missing."""
+        try:
+            self._client.head_bucket(Bucket=self._bucket)
+        except ClientError as error:
+            return status_of(error) != 404
+        return True
+
+    def read(self, key: str, *, start: int = 0, end: int | None = None) -> bytes:
+        wanted = {} if start == 0 and end is None else {"Range": f"bytes={start}-{'' if end is None else end - 1}"}
+        with storage_errors(self._where(key)):
+            for attempt in range(1, _BODY_ATTEMPTS + 1):
+                answer = self._client.get_object(Bucket=self._bucket, Key=key, **wanted)
+                try:
+                    body = bytes(answer["Body"].read())
+                except BotoCoreError:
+                    if attempt == _BODY_ATTEMPTS:
+                        raise
+                    continue
+                if end is not None and len(body) != end - start:
+                    raise unavailable(self._where(key), f"asked for bytes {start} to {end}, got {len(body)} of them")
+                return body
+        raise AssertionError("every attempt returns or raises")
+
+    def stream(self, key: str) -> Iterator[bytes]:
+        with storage_errors(self._where(key)):
+            answer = self._client.get_object(Bucket=self._bucket, Key=key)
+            size, got = int(answer["ContentLength"]), 0
+            body = answer["Body"]
+            try:
+                while chunk := body.read(_CHUNK_BYTES):
+                    got += len(chunk)
+                    yield chunk
+            finally:
+                body.close()
+        if got != size:
+            raise unavailable(self._where(key), f"the body ended after {got} of {size} bytes")
+
+    def list(self, prefix: str) -> Iterator[ObjectInfo]:
+        with storage_errors(self._where(prefix)):
+            for page in self._client.get_paginator("list_objects_v2").paginate(Bucket=self._bucket, Prefix=prefix):
+                for entry in page.get("Contents", ()):
+                    yield ObjectInfo(key=entry["Key"], size=entry["Size"], modified=entry["LastModified"])
+
+    def put_if_absent(self, key: str, body: bytes, *, content_type: str = "application/json") -> str | None:
+        if self._checksums == "none" and self._is_there(key):
+            return self._same_or_refused(key, body)
+        with storage_errors(self._where(key)):
+            for attempt in range(1, _CONFLICT_ATTEMPTS + 1):
+                try:
+                    return self._put(key, body, content_type, {"IfNoneMatch": "*"})
+                except ClientError as error:
+                    if status_of(error) == 412:
+                        return self._same_or_refused(key, body)
+                    # Another writer is at it at this moment; its end decides which of the two answers is ours.
+                    if error_code(error) != "ConditionalRequestConflict" or attempt == _CONFLICT_ATTEMPTS:
+                        raise
+                    time.sleep(random.uniform(0.05, 0.2) * attempt)  # noqa: S311 - spreads writers, guards nothing
+        raise AssertionError("every attempt returns or raises")
+
+    def _is_there(self, key: str) -> bool:
+        try:
+            self.head(key)
+        except PermanentError as error:
+            if error.code != "object_not_found":
+                raise
+            return False
+        return True
+
+    def _same_or_refused(self, key: str, body: bytes) -> str | None:
+        if self.read(key) != body:
+            hint = "nothing was overwritten; look at what is there"
+            raise RefusedError("object_exists", f"{self._where(key)} exists already with other content", hint=hint)
+        return self.head(key).version_id
+
+    def put(self, key: str, body: bytes, *, content_type: str = "application/json") -> str | None:
+        with storage_errors(self._where(key)):
+            return self._put(key, body, content_type, {})
+
+    def _put(self, key: str, body: bytes, content_type: str, conditions: dict[str, str]) -> str | None:
+        sums = (
+            {"ChecksumSHA256": base64_text(sha256_digest(body))}
+            if self._checksums == "sha256"
+            else {"ContentMD5": base64_text(md5_digest(body))}
+        )
+        answer = self._client.put_object(
+            Bucket=self._bucket, Key=key, Body=body, ContentType=content_type, **sums, **conditions
+        )
+        version = answer.get("VersionId")
+        return None if version in (None, "null") else str(version)
+
+    def start_upload(self, key: str) -> Upload:
+        wanted = {"ChecksumAlgorithm": "SHA256"} if self._checksums == "sha256" else {}
+        with storage_errors(self._where(key)):
+            answer = self._client.create_multipart_upload(
+                Bucket=self._bucket, Key=key, ContentType="application/zstd", **wanted
+            )
+        return S3Upload(self._client, self._bucket, key, answer["UploadId"], self._checksums)
+
+    def abort_uploads(self, prefix: str) -> int:
+        aborted = 0
+        with storage_errors(self._where(prefix)):
+            pages = self._client.get_paginator("list_multipart_uploads").paginate(Bucket=self._bucket, Prefix=prefix)
+            for upload in [upload for page in pages for upload in page.get("Uploads", ())]:
+                S3Upload(self._client, self._bucket, upload["Key"], upload["UploadId"], self._checksums).abort()
+                aborted += 1
+        return aborted
+
+    def remove(self, keys: Iterable[str]) -> int:
+        """In a versioned bucket every version goes: a delete marker alone would hide the object and free nothing."""
+        return sum(self._remove_one(key) for key in keys)
+
+    def _remove_one(self, key: str) -> bool:
+        was_there = False
+        with storage_errors(self._where(key)):
+            pages = self._client.get_paginator("list_object_versions").paginate(Bucket=self._bucket, Prefix=key)
+            for page in pages:
+                versions = [entry for entry in page.get("Versions", ()) if entry["Key"] == key]
+                markers = [entry for entry in page.get("DeleteMarkers", ()) if entry["Key"] == key]
+                was_there = was_there or bool(versions)
+                for entry in [*versions, *markers]:
+                    self._client.delete_object(Bucket=self._bucket, Key=key, VersionId=entry["VersionId"])
+        return was_there
+
+
+def _checksum(answer: dict[str, Any]) -> str:
+    """What the store says of the object, "sha256:<base64>[-<parts>]" or "etag:<etag>" where it has nothing newer."""
+    etag = str(answer["ETag"]).strip('"')
+    value = answer.get("ChecksumSHA256")
+    if not value:
+        return f"etag:{etag}"
+    _, dash, parts = etag.partition("-")
+    # Some answers leave out how many parts a composite checksum has; the ETag tells it.
+    return f"sha256:{value}" if "-" in value or not dash else f"sha256:{value}-{parts}"
