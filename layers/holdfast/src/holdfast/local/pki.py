@@ -1,0 +1,112 @@
+"""Certificates for local clusters: a certificate authority in memory, and what it issues.
+
+Tests, the demo and the bench need real mutual TLS, and the broken kinds too (expired, another authority). Nothing here
+is meant for a cluster that matters. Keys are P-256: issuing one takes about a millisecond.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+
+LOOPBACK_NAMES: tuple[x509.GeneralName, ...] = (
+    x509.DNSName("localhost"),
+    x509.IPAddress(ipaddress.ip_address("127.0.0.1")),
+)
+_BOTH_SIDES = x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH])
+_CLIENT_SIDE = x509.ExtendedKeyUsage([ExtendedKeyUsageOID.CLIENT_AUTH])
+_CLOCK_SLACK = timedelta(minutes=5)
+
+
+@dataclass(frozen=True)
+class KeyPair:
+    """A certificate and its private key, both PEM."""
+
+    certificate: str
+    key: str
+
+
+@dataclass(frozen=True)
+class CertificateAuthority:
+    certificate: str
+    private_key: ec.EllipticCurvePrivateKey
+
+    def issue_member(self, name: str) -> KeyPair:
+        """For an etcd member: it serves clients, and is both server and client to its peers."""
+        return self._issue(name, _BOTH_SIDES, LOOPBACK_NAMES, timedelta(days=30))
+
+    def issue_client(self, name: str = "holdfast", *, days: float = 30) -> KeyPair:
+        """For a client. Negative `days` give a certificate that expired that long ago."""
+        return self._issue(name, _CLIENT_SIDE, (), timedelta(days=days))
+
+    def _issue(
+        self, name: str, usage: x509.ExtendedKeyUsage, names: tuple[x509.GeneralName, ...], life: timedelta
+    ) -> KeyPair:
+        key = ec.generate_private_key(ec.SECP256R1())
+        authority = x509.load_pem_x509_certificate(self.certificate.encode())
+        not_after = datetime.now(UTC) + life
+        builder = (
+            _draft(name, not_after)
+            .issuer_name(authority.subject)
+            .public_key(key.public_key())
+            .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
+            .add_extension(usage, critical=False)
+        )
+        if names:
+            builder = builder.add_extension(x509.SubjectAlternativeName(names), critical=False)
+        return KeyPair(_pem(builder.sign(self.private_key, hashes.SHA256())), _key_pem(key))
+
+
+def issue_ca(name: str = "Holdfast local etcd CA") -> CertificateAuthority:
+    key = ec.generate_private_key(ec.SECP256R1())
+    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
+    certificate = (
+        _draft(name, datetime.now(UTC) + timedelta(days=365))
+        .issuer_name(subject)
+        .public_key(key.public_key())
+        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+        .add_extension(_authority_key_usage(), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    return CertificateAuthority(_pem(certificate), key)
+
+
+def _draft(name: str, not_after: datetime) -> x509.CertificateBuilder:
+    not_before = min(datetime.now(UTC) - _CLOCK_SLACK, not_after - timedelta(days=1))
+    return (
+        x509.CertificateBuilder()
+        .subject_name(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)]))
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(not_before)
+        .not_valid_after(not_after)
+    )
+
+
+def _authority_key_usage() -> x509.KeyUsage:
+    return x509.KeyUsage(
+        digital_signature=True,
+        key_cert_sign=True,
+        crl_sign=True,
+        content_commitment=False,
+        key_encipherment=False,
+        data_encipherment=False,
+        key_agreement=False,
+        encipher_only=False,
+        decipher_only=False,
+    )
+
+
+def _pem(certificate: x509.Certificate) -> str:
+    return certificate.public_bytes(serialization.Encoding.PEM).decode()
+
+
+def _key_pem(key: ec.EllipticCurvePrivateKey) -> str:
+    return key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    ).decode()
