@@ -14,7 +14,8 @@ class SnapshotObject(StoredModel):
 
     `sha256` is the hash of the database body (equal to the file's trailer), `raw_size` the file with its trailer;
     `object_sha256` and `size` are those of the compressed object. `checksum` is what the store must report for the
-    object, "<algorithm>:<value>" ("sha256:…-7" is S3's composite over the parts; "etag:…" where a store has nothing newer).
+    object, "<algorithm>:<value>" ("sha256:…-7" is S3's composite over the parts; "etag:…" where a store has nothing
+    newer).
     """
 
     key: str
@@ -58,7 +59,8 @@ class Manifest(StoredModel):
 
 
 class VerificationReport(StoredModel):
-    """`verified.json`: what was found when the object was read back whole. Its existence is what makes a backup verified."""
+    """`verified.json`: what was found when the object was read back whole. Its existence is what makes a backup
+    verified."""
 
     schema_version: Literal[1] = 1
     cluster_id: ClusterId

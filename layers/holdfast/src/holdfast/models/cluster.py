@@ -41,7 +41,8 @@ TimeZone = Annotated[str, AfterValidator(_time_zone)]
 
 
 class EtcdTransport(Model):
-    """The direct path: gRPC to the members' client port. `server_name` overrides the name that certificates must carry."""
+    """The direct path: gRPC to the members' client port. `server_name` overrides the name that certificates must
+    carry."""
 
     kind: Literal["etcd"]
     endpoints: tuple[EtcdEndpoint, ...] = Field(min_length=1, max_length=9)

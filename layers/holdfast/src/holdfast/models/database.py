@@ -15,7 +15,8 @@ class DatabaseHead(StoredModel):
     """What a handful of pages tell: read before a backup is sealed, without reading the whole file.
 
     `members` are the names in the `members` bucket (empty names dropped), sorted. `compact_revision` is the last one
-    that finished, -1 when there was none. `cluster_version` is empty where the file does not say.
+    that finished, -1 when there was none. `consistent_index` is the raft index that the data includes, 0 where the file
+    does not say; `cluster_version` is empty then.
     """
 
     page_size: int
@@ -23,6 +24,7 @@ class DatabaseHead(StoredModel):
     txid: int
     revision: int
     compact_revision: int
+    consistent_index: int = 0
     members: tuple[str, ...] = ()
     cluster_version: str = ""
 
@@ -30,10 +32,14 @@ class DatabaseHead(StoredModel):
 class DatabaseSummary(StoredModel):
     """What reading every page tells.
 
+    `sha256` is that of the database, equal to the snapshot's own trailer; `size` is all bytes, the trailer included.
+
     `records` counts all revisions kept in the file, `live_keys` the keys that exist at `head.revision`. `resources` is
     keyed by "group/resource" or "resource" below the Kubernetes prefix; keys outside any known prefix are counted in
-    `other_keys`. `encryption_keys` are the "provider:version:name" labels seen in encrypted values (never key material).
-    `hash_kv` is what Maintenance.HashKV of a live member answers at that revision; None while a compaction is half done.
+    `other_keys`. `encryption_keys` are the "provider:version:name" labels seen in encrypted values (never key
+    material).
+    `hash_kv` is what Maintenance.HashKV of a live member answers at that revision; None while a compaction is half
+    done.
     """
 
     sha256: Sha256Hex

@@ -1,10 +1,12 @@
 """One execution of a plan: its input, what its states hand on, and its outcome."""
 
-from typing import Literal
+import json
+from datetime import UTC, datetime
+from typing import Any, Literal
 
 from pydantic import Field
 
-from holdfast.models.backup import Kind
+from holdfast.models.backup import Kind, SnapshotObject
 from holdfast.models.base import BackupId, ClusterId, Model, RunId, StoredModel, Utc
 
 PhaseName = Literal["Started", "Snapshot", "Seal", "Verify", "Retain", "Finished"]
@@ -12,7 +14,8 @@ RunStatus = Literal["running", "succeeded", "failed", "refused"]
 
 
 class BackupRequest(Model):
-    """The input of the backup state machine: from a schedule, the command line, an API caller, or typed in the console."""
+    """The input of the backup state machine: from a schedule, the command line, an API caller, or typed in the
+    console."""
 
     cluster: ClusterId
     kind: Kind = "manual"
@@ -26,6 +29,86 @@ class BackupRun(Model):
     backup_id: BackupId
     kind: Kind
     started_at: Utc
+
+
+class ScheduleEvent(Model):
+    """What EventBridge Scheduler sends to the function start_backup."""
+
+    cluster: ClusterId
+    scheduled_time: Utc
+    kind: Literal["recurring"] = "recurring"
+
+
+class StartedRun(Model):
+    """`new` is False when an execution of that name existed already: a duplicate event."""
+
+    run_id: RunId
+    new: bool
+
+
+class StartedEvent(Model):
+    """The first state's event: the execution's own input, still unparsed, with the execution's name and start."""
+
+    input: Any
+    run_id: RunId
+    started_at: Utc
+
+
+class PhaseEvent(Model):
+    run: BackupRun
+
+
+class SealEvent(Model):
+    run: BackupRun
+    snapshot: SnapshotObject
+
+
+class CaughtError(Model):
+    """What a Catch of a state machine hands over, in Step Functions' own spelling."""
+
+    name: str = Field(alias="Error")
+    cause: str = Field(default="", alias="Cause")
+
+
+class FailedEvent(Model):
+    """The event of the state Failed. `run` is missing when `Started` itself failed."""
+
+    input: Any
+    run_id: RunId
+    started_at: Utc
+    run: BackupRun | None = None
+    error: CaughtError
+
+
+class StoppedExecution(StoredModel):
+    """The detail of a status change; `startDate` is milliseconds since 1970, `input` the execution's input as text."""
+
+    name: RunId
+    status: Literal["ABORTED", "TIMED_OUT"]
+    start_date: int = Field(alias="startDate")
+    input: str | None = None
+
+
+class StatusChangeEvent(StoredModel):
+    """EventBridge's "Step Functions Execution Status Change" (Step Functions developer guide, "EventBridge events")."""
+
+    detail: StoppedExecution
+
+    def as_failure(self) -> FailedEvent:
+        stopped = self.detail
+        return FailedEvent(
+            input=_json_or_none(stopped.input),
+            run_id=stopped.name,
+            started_at=datetime.fromtimestamp(stopped.start_date / 1000, tz=UTC),
+            error=CaughtError(Error=f"Execution.{stopped.status}"),
+        )
+
+
+def _json_or_none(text: str | None) -> Any:
+    try:
+        return json.loads(text or "null")
+    except ValueError:
+        return None
 
 
 class ErrorInfo(StoredModel):
@@ -45,14 +128,16 @@ class Figures(StoredModel):
     revision: int = 0
     live_keys: int = 0
     sha256: str = ""
-    removed_backups: int = 0
 
 
 class Outcome(StoredModel):
-    """How a run ended: the detail of the EventBridge event, the body of the SNS message, the report in S3."""
+    """How a run ended: the detail of the EventBridge event, the body of the SNS message, the report in S3.
+
+    `cluster_id` is "unknown" for an execution whose input named no cluster.
+    """
 
     run_id: RunId
-    cluster_id: ClusterId
+    cluster_id: str
     backup_id: BackupId | None = None
     kind: Kind = "manual"
     status: RunStatus

@@ -1,0 +1,11 @@
+"""Seal: check what the bucket holds and put the manifest. From here on the backup exists."""
+
+from holdfast.engine import backup
+from holdfast.engine.services import Services
+from holdfast.handler import state
+from holdfast.models.run import SealEvent
+
+
+@state("Seal", SealEvent)
+def handler(event: SealEvent, services: Services) -> None:
+    backup.seal(services, event.run, event.snapshot)

@@ -1,0 +1,149 @@
+"""A backup, phase by phase: each function is one state of statemachine/backup.asl.json.
+
+Each may be called again. A retry, a redrive or a second delivery finds what the first call did and comes to the
+same end.
+"""
+
+from datetime import datetime
+
+from holdfast import __version__
+from holdfast.engine.catalog import list_backups
+from holdfast.engine.progress import ReportedProgress
+from holdfast.engine.services import Services
+from holdfast.engine.stored_head import read_stored_head
+from holdfast.engine.transfer import transfer_snapshot
+from holdfast.errors import PermanentError
+from holdfast.etcd.base import EtcdCluster
+from holdfast.models.backup import Manifest, SnapshotObject, SnapshotSource
+from holdfast.models.cluster import ClusterSpec
+from holdfast.models.plan import BackupPlan
+from holdfast.models.run import BackupRequest, BackupRun, Progress, RunRecord
+from holdfast.planning.backup_plan import LEASE, plan_backup
+from holdfast.planning.naming import (
+    DAMAGED,
+    MANIFEST,
+    SNAPSHOT,
+    VERIFIED,
+    backup_id_of_run,
+    backup_key,
+    backup_prefix,
+    cluster_prefix,
+    run_key,
+)
+from holdfast.planning.retention import Verdict, decide
+
+PLAN = "plan.json"
+
+
+def start(services: Services, request: BackupRequest, run_id: str, started_at: datetime) -> BackupRun:
+    """Take the lease, look at the cluster, choose a member, store the plan.
+
+    RefusedError `lease_held` while another run is at work; the codes of planning/preflight.py and
+    planning/member_choice.py when the cluster is in no state to be backed up.
+    """
+    now = services.clock()
+    spec = services.clusters.get(request.cluster)
+    backup = backup_id_of_run(spec.id, run_id, started_at, request.kind)
+    run = BackupRun(run_id=run_id, cluster_id=spec.id, backup_id=backup, kind=request.kind, started_at=started_at)
+    services.leases.acquire(spec.id, run_id, now=now, expires_at=now + LEASE)
+    services.runs.open(_record(run))
+    # The lease is ours, so whatever upload is unfinished below this cluster belongs to a run that died.
+    services.writer.abort_uploads(cluster_prefix(spec.id))
+    facts = _etcd(services, spec).facts()
+    plan = plan_backup(spec, facts, run_id=run_id, backup=backup, kind=request.kind, now=now)
+    services.writer.put(run_key(spec.id, run_id, PLAN), plan.model_dump_json(indent=2).encode())
+    return run
+
+
+def _record(run: BackupRun) -> RunRecord:
+    return RunRecord(
+        run_id=run.run_id,
+        cluster_id=run.cluster_id,
+        backup_id=run.backup_id,
+        kind=run.kind,
+        status="running",
+        started_at=run.started_at,
+    )
+
+
+def _etcd(services: Services, spec: ClusterSpec) -> EtcdCluster:
+    return services.etcd(spec.transport, services.credentials.etcd_tls(spec.transport.credentials))
+
+
+def load_plan(services: Services, run: BackupRun) -> BackupPlan:
+    return BackupPlan.model_validate_json(services.reader.read(run_key(run.cluster_id, run.run_id, PLAN)))
+
+
+def take_snapshot(services: Services, run: BackupRun) -> SnapshotObject:
+    """Stream the chosen member's database into the bucket. On any error nothing is left there."""
+    plan = load_plan(services, run)
+    spec = services.clusters.get(run.cluster_id)
+    # A first attempt that was killed may have left an upload of this very backup.
+    services.writer.abort_uploads(backup_prefix(run.cluster_id, run.backup_id))
+    progress = ReportedProgress(services, run, "Snapshot", plan.expected_bytes)
+    with _etcd(services, spec).snapshot(plan.member.endpoint) as blobs:
+        return transfer_snapshot(
+            blobs,
+            services.writer,
+            backup_key(run.cluster_id, run.backup_id, SNAPSHOT),
+            part_bytes=plan.part_bytes,
+            clock=services.clock,
+            progress=progress.report,
+        )
+
+
+def seal(services: Services, run: BackupRun, snapshot: SnapshotObject) -> Manifest:
+    """Check what the store holds, read the database's head from there, put the manifest. Only now the backup exists."""
+    plan = load_plan(services, run)
+    services.runs.progress(run.cluster_id, run.run_id, Progress(phase="Seal"))
+    manifest = Manifest(
+        cluster_id=run.cluster_id,
+        backup_id=run.backup_id,
+        run_id=run.run_id,
+        kind=run.kind,
+        # The snapshot's own end, not the clock: a repeated Seal writes the same bytes, so the conditional put agrees.
+        sealed_at=snapshot.finished_at,
+        holdfast_version=__version__,
+        source=_source(plan),
+        snapshot=snapshot,
+        database=read_stored_head(services.reader, snapshot),
+        warnings=tuple(finding.text for finding in plan.findings if finding.level == "warn"),
+    )
+    body = manifest.model_dump_json(indent=2).encode()
+    services.writer.put_if_absent(backup_key(run.cluster_id, run.backup_id, MANIFEST), body)
+    return manifest
+
+
+def _source(plan: BackupPlan) -> SnapshotSource:
+    return SnapshotSource(
+        driver=plan.driver,
+        transport="etcd",
+        etcd_cluster_id=plan.etcd_cluster_id,
+        etcd_version=plan.member.version,
+        endpoint=plan.member.endpoint,
+        member_id=plan.member.member_id,
+        member_name=plan.member.name,
+        reason=plan.member.reason,
+    )
+
+
+def retain(services: Services, run: BackupRun) -> tuple[Verdict, ...]:
+    """Remove what the cluster's rule lets go. A manifest goes first: a kill in between leaves a leftover, not a lie."""
+    services.runs.progress(run.cluster_id, run.run_id, Progress(phase="Retain"))
+    spec = services.clusters.get(run.cluster_id)
+    entries = list_backups(services.reader, run.cluster_id)
+    if not any(entry.backup_id == run.backup_id and entry.state == "verified" for entry in entries):
+        raise PermanentError(
+            "backup_not_verified",
+            f"backup {run.backup_id} is not listed as verified, so nothing is removed",
+            hint=f"holdfast backup list {run.cluster_id}",
+        )
+    verdicts = decide(entries, spec.retention, current=run.backup_id)
+    for verdict in verdicts:
+        if not verdict.keep:
+            remove_backup(services, run.cluster_id, verdict.backup_id)
+    return verdicts
+
+
+def remove_backup(services: Services, cluster_id: str, backup: str) -> None:
+    services.remover.remove(backup_key(cluster_id, backup, name) for name in (MANIFEST, VERIFIED, DAMAGED, SNAPSHOT))

@@ -1,0 +1,67 @@
+"""The backups of a cluster as the bucket tells them: LIST calls only, never a GET per object."""
+
+from collections.abc import Iterable
+
+from holdfast.errors import PermanentError
+from holdfast.models.backup import BackupEntry, Manifest, State
+from holdfast.planning.naming import (
+    DAMAGED,
+    MANIFEST,
+    SNAPSHOT,
+    VERIFIED,
+    backup_key,
+    cluster_prefix,
+    parse_backup_id,
+    split_backup_key,
+)
+from holdfast.storage.base import ObjectInfo, ObjectReader
+
+
+def list_backups(reader: ObjectReader, cluster_id: str) -> list[BackupEntry]:
+    """Newest first. An entry without a manifest is `unsealed`: a leftover, or a run that is at work."""
+    return entries_of(cluster_id, reader.list(cluster_prefix(cluster_id)))
+
+
+def entries_of(cluster_id: str, objects: Iterable[ObjectInfo]) -> list[BackupEntry]:
+    files: dict[str, dict[str, int]] = {}
+    for info in objects:
+        place = split_backup_key(info.key)
+        if place and place[0] == cluster_id:
+            files.setdefault(place[1], {})[place[2]] = info.size
+    return [_entry(cluster_id, backup, files[backup]) for backup in sorted(files, reverse=True)]
+
+
+def _entry(cluster_id: str, backup: str, sizes: dict[str, int]) -> BackupEntry:
+    taken_at, kind = parse_backup_id(backup)
+    return BackupEntry(
+        cluster_id=cluster_id,
+        backup_id=backup,
+        kind=kind,
+        taken_at=taken_at,
+        size=sizes.get(SNAPSHOT, 0),
+        state=_state(sizes),
+    )
+
+
+def _state(names: dict[str, int]) -> State:
+    if MANIFEST not in names:
+        return "unsealed"
+    if DAMAGED in names or SNAPSHOT not in names:
+        return "damaged"
+    return "verified" if VERIFIED in names else "sealed"
+
+
+def load_manifest(reader: ObjectReader, cluster_id: str, backup: str) -> tuple[Manifest, bytes]:
+    """The manifest and its bytes; `backup_unknown` when there is none, whatever else lies at that prefix."""
+    parse_backup_id(backup)
+    try:
+        body = reader.read(backup_key(cluster_id, backup, MANIFEST))
+    except PermanentError as error:
+        if error.code != "object_not_found":
+            raise
+        raise PermanentError(
+            "backup_unknown",
+            f"cluster {cluster_id} has no backup {backup}",
+            hint=f"holdfast backup list {cluster_id} shows what there is",
+        ) from error
+    return Manifest.model_validate_json(body), body

@@ -1,0 +1,85 @@
+"""The registry of clusters and their schedules, kept in step: either both change or neither does."""
+
+from typing import Literal
+
+from holdfast.engine.services import Services
+from holdfast.errors import HoldfastError, PermanentError, RefusedError
+from holdfast.models.base import Model
+from holdfast.models.cluster import ClusterSpec
+from holdfast.models.schedule import ScheduleRequest
+from holdfast.planning.schedule import schedule_request
+
+
+class Applied(Model):
+    cluster_id: str
+    change: Literal["created", "updated", "unchanged"]
+    schedule: ScheduleRequest | None
+
+
+def apply_cluster(services: Services, spec: ClusterSpec, *, replace: bool = False) -> Applied:
+    """Store the spec and make its schedule so. The credentials are read once, so that a wrong name fails here and now.
+
+    RefusedError `cluster_exists` when the id is taken by what looks like another cluster: another driver, or endpoints
+    of which none is the same. `replace` says that it is meant.
+    """
+    request = schedule_request(spec)
+    services.credentials.etcd_tls(spec.transport.credentials)
+    before = _known(services, spec.id)
+    if before is not None and not replace:
+        _refuse_another(before, spec)
+    services.clusters.put(spec, replace=True)
+    try:
+        _apply_schedule(services, spec.id, request)
+    except HoldfastError:
+        _put_back(services, spec.id, before)
+        raise
+    return Applied(cluster_id=spec.id, change=_change(before, spec), schedule=request)
+
+
+def _known(services: Services, cluster_id: str) -> ClusterSpec | None:
+    try:
+        return services.clusters.get(cluster_id)
+    except PermanentError as error:
+        if error.code != "cluster_unknown":
+            raise
+        return None
+
+
+def _refuse_another(before: ClusterSpec, spec: ClusterSpec) -> None:
+    same_driver = before.driver == spec.driver
+    same_place = set(before.transport.endpoints) & set(spec.transport.endpoints)
+    if same_driver and same_place:
+        return
+    what = "driver" if not same_driver else "endpoints"
+    raise RefusedError(
+        "cluster_exists",
+        f"id {spec.id} belongs to a cluster with another {what}; two clusters under one id would mix their backups",
+        hint="choose another id, or pass --replace if this is the same cluster in a new place",
+    )
+
+
+def _apply_schedule(services: Services, cluster_id: str, request: ScheduleRequest | None) -> None:
+    if request is None:
+        services.schedules.remove(cluster_id)
+    else:
+        services.schedules.apply(request)
+
+
+def _put_back(services: Services, cluster_id: str, before: ClusterSpec | None) -> None:
+    if before is None:
+        services.clusters.remove(cluster_id)
+    else:
+        services.clusters.put(before, replace=True)
+
+
+def _change(before: ClusterSpec | None, spec: ClusterSpec) -> Literal["created", "updated", "unchanged"]:
+    if before is None:
+        return "created"
+    return "unchanged" if before == spec else "updated"
+
+
+def remove_cluster(services: Services, cluster_id: str) -> None:
+    """The schedule goes first: a schedule without a spec would fail every night. Backups stay where they are."""
+    services.clusters.get(cluster_id)
+    services.schedules.remove(cluster_id)
+    services.clusters.remove(cluster_id)

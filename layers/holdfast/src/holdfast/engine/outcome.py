@@ -1,0 +1,128 @@
+"""How a run ends: its outcome is stored and told, and its lease given back. One of `finish` and `fail` is called."""
+
+from datetime import datetime
+
+from pydantic import ValidationError
+
+from holdfast.engine.backup import load_plan
+from holdfast.engine.catalog import entries_of, load_manifest
+from holdfast.engine.services import Services
+from holdfast.engine.verification import load_report
+from holdfast.errors import HoldfastError
+from holdfast.models.backup import Manifest, VerificationReport
+from holdfast.models.run import BackupRequest, BackupRun, FailedEvent, Figures, Outcome
+from holdfast.planning.failure import error_of, phase_of
+from holdfast.planning.naming import SNAPSHOT, backup_id_of_run, backup_key, backup_prefix, run_key
+
+REPORT = "report.json"
+
+
+def finish(services: Services, run: BackupRun) -> Outcome:
+    """The state Finished: what the manifest and the verification say becomes the outcome."""
+    manifest, _ = load_manifest(services.reader, run.cluster_id, run.backup_id)
+    report = load_report(services.reader, run.cluster_id, run.backup_id)
+    return _conclude(
+        services,
+        Outcome(
+            run_id=run.run_id,
+            cluster_id=run.cluster_id,
+            backup_id=run.backup_id,
+            kind=run.kind,
+            status="succeeded",
+            phase="Finished",
+            started_at=run.started_at,
+            finished_at=services.clock(),
+            figures=_figures(manifest, report),
+            warnings=manifest.warnings,
+        ),
+    )
+
+
+def _figures(manifest: Manifest, report: VerificationReport) -> Figures:
+    snapshot = manifest.snapshot
+    return Figures(
+        raw_size=snapshot.raw_size,
+        size=snapshot.size,
+        snapshot_seconds=round((snapshot.finished_at - snapshot.started_at).total_seconds(), 3),
+        verify_seconds=report.seconds,
+        revision=report.database.head.revision,
+        live_keys=report.database.live_keys,
+        sha256=snapshot.sha256,
+    )
+
+
+def fail(services: Services, event: FailedEvent) -> Outcome:
+    """The state Failed: clean up after whatever happened and say so.
+
+    What cannot be cleaned now is named in the warnings and swept by the cluster's next run; the operator is told, and
+    the lease given back, in every case.
+    """
+    error = error_of(event.error.name, event.error.cause)
+    run = event.run or _run_of(event.input, event.run_id, event.started_at)
+    outcome = Outcome(
+        run_id=event.run_id,
+        cluster_id=run.cluster_id if run else "unknown",
+        backup_id=run.backup_id if run else None,
+        kind=run.kind if run else "manual",
+        status="refused" if error.family == "refused" else "failed",
+        phase=phase_of(event.error.cause) or _phase_reached(services, run),
+        started_at=event.started_at,
+        finished_at=services.clock(),
+        error=error,
+        warnings=_clean_up(services, run) if run else (),
+    )
+    return _conclude(services, outcome)
+
+
+def _run_of(raw_input: object, run_id: str, started_at: datetime) -> BackupRun | None:
+    """The run that `Started` makes of this input; None when the input names no cluster, so that nothing can be left."""
+    try:
+        request = BackupRequest.model_validate(raw_input)
+    except ValidationError:
+        return None
+    backup = backup_id_of_run(request.cluster, run_id, started_at, request.kind)
+    return BackupRun(
+        run_id=run_id, cluster_id=request.cluster, backup_id=backup, kind=request.kind, started_at=started_at
+    )
+
+
+def _phase_reached(services: Services, run: BackupRun | None) -> str:
+    """Where the run's record says it was: for errors that carry no phase, as when a function was killed."""
+    if run is None:
+        return "Started"
+    try:
+        return services.runs.get(run.cluster_id, run.run_id).progress.phase
+    except HoldfastError:
+        return "Started"
+
+
+def _clean_up(services: Services, run: BackupRun) -> tuple[str, ...]:
+    """Remove what an unsealed backup left. A sealed one stays, whatever failed after its manifest was put."""
+    prefix = backup_prefix(run.cluster_id, run.backup_id)
+    try:
+        services.remover.abort_uploads(prefix)
+        entries = entries_of(run.cluster_id, services.reader.list(prefix))
+        if any(entry.state == "unsealed" for entry in entries):
+            services.remover.remove([backup_key(run.cluster_id, run.backup_id, SNAPSHOT)])
+    except HoldfastError as error:
+        return (f"could not clean up below {prefix}, the next run will: {error}",)
+    return ()
+
+
+def _conclude(services: Services, outcome: Outcome) -> Outcome:
+    """Store, release, tell, in this order: a receiver that starts the next run at once finds the lease free."""
+    outcome = _store_report(services, outcome)
+    services.runs.close(outcome)
+    services.leases.release(outcome.cluster_id, outcome.run_id)
+    services.notifier.publish(outcome)
+    return outcome
+
+
+def _store_report(services: Services, outcome: Outcome) -> Outcome:
+    """The report in the bucket is a copy: when the bucket is what failed, the run's end is told all the same."""
+    key = run_key(outcome.cluster_id, outcome.run_id, REPORT)
+    try:
+        services.writer.put(key, outcome.model_dump_json(indent=2).encode())
+    except HoldfastError as error:
+        return outcome.model_copy(update={"warnings": (*outcome.warnings, f"{key} was not stored: {error}")})
+    return outcome

@@ -1,0 +1,56 @@
+"""What use-cases are given. wiring.py builds it from AWS, tests build it from the shipped doubles."""
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Protocol
+
+from holdfast.credentials.base import CredentialStore
+from holdfast.etcd.base import EtcdCluster
+from holdfast.executions.base import Executions
+from holdfast.models.cluster import EtcdTransport
+from holdfast.models.credentials import EtcdTls
+from holdfast.notify.base import Notifier
+from holdfast.schedules.base import Schedules
+from holdfast.state.base import ClusterRegistry, Leases, Runs
+from holdfast.storage.base import ObjectReader, ObjectRemover, ObjectWriter
+
+
+class Services(Protocol):
+    """Each property is built when it is first asked for: a function pays for what it uses, and needs no more rights."""
+
+    @property
+    def clock(self) -> Callable[[], datetime]:
+        """The current moment, in UTC."""
+
+    @property
+    def clusters(self) -> ClusterRegistry: ...
+
+    @property
+    def leases(self) -> Leases: ...
+
+    @property
+    def runs(self) -> Runs: ...
+
+    @property
+    def reader(self) -> ObjectReader: ...
+
+    @property
+    def writer(self) -> ObjectWriter: ...
+
+    @property
+    def remover(self) -> ObjectRemover: ...
+
+    @property
+    def credentials(self) -> CredentialStore: ...
+
+    @property
+    def schedules(self) -> Schedules: ...
+
+    @property
+    def executions(self) -> Executions: ...
+
+    @property
+    def notifier(self) -> Notifier: ...
+
+    @property
+    def etcd(self) -> Callable[[EtcdTransport, EtcdTls], EtcdCluster]: ...

@@ -1,0 +1,22 @@
+"""Starting a backup: from a schedule's event or by hand. The name of the execution decides; a name starts one."""
+
+from holdfast.engine.services import Services
+from holdfast.models.run import BackupRequest, ScheduleEvent, StartedRun
+from holdfast.planning.naming import backup_id, run_id, scheduled_run_id
+
+
+def start_scheduled(services: Services, event: ScheduleEvent) -> StartedRun:
+    """The same event, delivered any number of times, starts one execution: its name comes from the schedule's time."""
+    name = scheduled_run_id(event.cluster, event.scheduled_time)
+    return _start(services, name, BackupRequest(cluster=event.cluster, kind="recurring"))
+
+
+def start_manual(services: Services, cluster_id: str, seed: str) -> StartedRun:
+    """`seed` tells two starts within one second apart. PermanentError `cluster_unknown` before anything starts."""
+    spec = services.clusters.get(cluster_id)
+    name = run_id(spec.id, backup_id(services.clock(), "manual", seed))
+    return _start(services, name, BackupRequest(cluster=spec.id, kind="manual"))
+
+
+def _start(services: Services, name: str, request: BackupRequest) -> StartedRun:
+    return StartedRun(run_id=name, new=services.executions.start(name, request.model_dump_json()))

@@ -1,0 +1,36 @@
+"""What can be checked of a stored snapshot without reading it whole: its size, its checksum, and the database's
+head."""
+
+from holdfast.errors import DamagedError
+from holdfast.etcd.format.head import read_head
+from holdfast.etcd.format.seekable import FrameSource
+from holdfast.models.backup import SnapshotObject
+from holdfast.models.database import DatabaseHead
+from holdfast.storage.base import ObjectReader
+
+
+def check_stored(reader: ObjectReader, snapshot: SnapshotObject) -> None:
+    """DamagedError `object_size_mismatch` or `object_checksum_mismatch` when the store holds other bytes than were
+    sent."""
+    stored = reader.head(snapshot.key)
+    if stored.size != snapshot.size:
+        raise DamagedError(
+            "object_size_mismatch", f"{snapshot.key} has {stored.size} bytes in the bucket; {snapshot.size} were sent"
+        )
+    if stored.checksum and stored.checksum != snapshot.checksum:
+        raise DamagedError(
+            "object_checksum_mismatch",
+            f"{snapshot.key} has checksum {stored.checksum} in the bucket; {snapshot.checksum} was sent",
+        )
+
+
+def read_stored_head(reader: ObjectReader, snapshot: SnapshotObject) -> DatabaseHead:
+    """The database's head, read from the bucket by a few ranged reads of the frames that hold it."""
+    check_stored(reader, snapshot)
+    source = FrameSource(lambda start, end: reader.read(snapshot.key, start=start, end=end), snapshot.size)
+    if source.size != snapshot.raw_size:
+        raise DamagedError(
+            "snapshot_size_mismatch",
+            f"{snapshot.key} unpacks to {source.size} bytes; the snapshot had {snapshot.raw_size}",
+        )
+    return read_head(source)

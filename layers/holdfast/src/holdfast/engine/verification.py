@@ -1,0 +1,106 @@
+"""Verify: read the whole object back, unpack it, read every page, and hold the result against the manifest."""
+
+import hashlib
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+from tempfile import TemporaryFile
+
+from holdfast.engine.catalog import load_manifest
+from holdfast.engine.readback import read_back
+from holdfast.engine.services import Services
+from holdfast.engine.stored_head import check_stored
+from holdfast.errors import DamagedError, PermanentError, RefusedError
+from holdfast.etcd.format.inventory import read_summary
+from holdfast.etcd.format.source import FileSource
+from holdfast.models.backup import DamageReport, Manifest, VerificationReport
+from holdfast.models.database import DatabaseSummary
+from holdfast.models.run import BackupRun, Progress
+from holdfast.planning.naming import DAMAGED, VERIFIED, backup_key
+from holdfast.storage.base import ObjectReader
+
+type Clock = Callable[[], datetime]
+
+
+def verify(services: Services, run: BackupRun, work_dir: Path) -> VerificationReport:
+    """The state Verify. Damage is recorded beside the backup before the error leaves; then it no longer counts as
+    one."""
+    services.runs.progress(run.cluster_id, run.run_id, Progress(phase="Verify"))
+    try:
+        report = verify_backup(services.reader, run.cluster_id, run.backup_id, work_dir=work_dir, clock=services.clock)
+    except DamagedError as error:
+        _record_damage(services, run, error)
+        raise
+    body = report.model_dump_json(indent=2).encode()
+    try:
+        services.writer.put_if_absent(backup_key(run.cluster_id, run.backup_id, VERIFIED), body)
+    except RefusedError:
+        # An earlier call got this far. Its report stands; it differs from ours in the time it names and nothing else.
+        return load_report(services.reader, run.cluster_id, run.backup_id)
+    return report
+
+
+def _record_damage(services: Services, run: BackupRun, error: DamagedError) -> None:
+    report = DamageReport(
+        cluster_id=run.cluster_id,
+        backup_id=run.backup_id,
+        found_at=services.clock(),
+        code=error.code,
+        message=error.message,
+    )
+    services.writer.put(backup_key(run.cluster_id, run.backup_id, DAMAGED), report.model_dump_json(indent=2).encode())
+
+
+def verify_backup(
+    reader: ObjectReader,
+    cluster_id: str,
+    backup: str,
+    *,
+    work_dir: Path,
+    clock: Clock,
+    progress: Callable[[int], None] | None = None,
+) -> VerificationReport:
+    """Needs free space for the unpacked database in `work_dir`; leaves nothing there. DamagedError says what is
+    wrong."""
+    started = clock()
+    manifest, body = load_manifest(reader, cluster_id, backup)
+    check_stored(reader, manifest.snapshot)
+    with TemporaryFile(dir=work_dir) as file:
+        read_back(reader, manifest.snapshot, file, progress=progress)
+        summary = read_summary(FileSource(file.fileno()), sha256=manifest.snapshot.sha256)
+    compare(manifest, summary)
+    finished = clock()
+    return VerificationReport(
+        cluster_id=cluster_id,
+        backup_id=backup,
+        verified_at=finished,
+        manifest_sha256=hashlib.sha256(body).hexdigest(),
+        seconds=round((finished - started).total_seconds(), 3),
+        database=summary,
+    )
+
+
+def compare(manifest: Manifest, summary: DatabaseSummary) -> None:
+    """What sealing read from a few pages must be what reading all of them gives."""
+    if summary.head != manifest.database:
+        differing = sorted(
+            name
+            for name in type(summary.head).model_fields
+            if getattr(summary.head, name) != getattr(manifest.database, name)
+        )
+        raise DamagedError("manifest_mismatch", f"the database and the manifest disagree about {', '.join(differing)}")
+
+
+def load_report(reader: ObjectReader, cluster_id: str, backup: str) -> VerificationReport:
+    """The stored report; `backup_not_verified` when there is none."""
+    try:
+        body = reader.read(backup_key(cluster_id, backup, VERIFIED))
+    except PermanentError as error:
+        if error.code != "object_not_found":
+            raise
+        raise PermanentError(
+            "backup_not_verified",
+            f"backup {backup} of {cluster_id} was never verified",
+            hint=f"holdfast backup verify {cluster_id} {backup}",
+        ) from error
+    return VerificationReport.model_validate_json(body)

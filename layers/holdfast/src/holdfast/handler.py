@@ -1,0 +1,111 @@
+"""The boundary of every Lambda function: the event is parsed, the work is called, an error leaves in one of our
+families.
+
+Step Functions matches errors by the name of the exception's class, so exactly the family's name leaves here
+(`TransientError`, `RefusedError`, …), with the code, the message, the hint and the phase as JSON in its message.
+What nobody classified leaves as `PermanentError`: an unknown error is never retried.
+"""
+
+import json
+import os
+from collections.abc import Callable
+from functools import cache, wraps
+from typing import Any
+
+from aws_lambda_powertools import Logger, Metrics, Tracer
+from aws_lambda_powertools.metrics import MetricUnit
+from aws_lambda_powertools.utilities.typing import LambdaContext
+from pydantic import BaseModel, ValidationError
+
+from holdfast.engine.services import Services
+from holdfast.errors import (
+    DamagedError,
+    HoldfastError,
+    InvalidInputError,
+    PermanentError,
+    RefusedError,
+    TransientError,
+)
+from holdfast.settings import Settings
+from holdfast.wiring import AwsServices
+
+logger = Logger(service="holdfast")
+tracer = Tracer(service="holdfast")
+metrics = Metrics(namespace="Holdfast", service="holdfast")
+
+_FAMILIES = (TransientError, DamagedError, InvalidInputError, RefusedError, PermanentError)
+
+type Work[E: BaseModel] = Callable[[E, Services], BaseModel | None]
+type Handler = Callable[[dict[str, Any], LambdaContext], Any]
+
+
+@cache
+def settings() -> Settings:
+    return Settings.from_environment(os.environ)
+
+
+@cache
+def _services() -> AwsServices:
+    """One per execution environment: clients and their connections are kept between invocations."""
+    return AwsServices(settings())
+
+
+def state[E: BaseModel](phase: str, event_type: type[E]) -> Callable[[Work[E]], Handler]:
+    """Make a handler of `work(event, services)`: `phase` is the state's name, `event_type` what its event must
+    parse as."""
+
+    def decorate(work: Work[E]) -> Handler:
+        @logger.inject_lambda_context(clear_state=True)
+        @tracer.capture_lambda_handler(capture_response=False)
+        @metrics.log_metrics
+        @wraps(work)
+        def handle(event: dict[str, Any], _context: LambdaContext) -> Any:
+            try:
+                result = work(parse(event_type, event), _services())
+            except Exception as error:  # noqa: BLE001 - the one place where an exception becomes an outcome
+                raise _outward(error, phase) from None
+            metrics.add_metric(name=f"{phase}Done", unit=MetricUnit.Count, value=1)
+            return None if result is None else result.model_dump(mode="json")
+
+        return handle
+
+    return decorate
+
+
+def parse[E: BaseModel](event_type: type[E], event: object) -> E:
+    """InvalidInputError `input_invalid` names the fields that are off and why; never their values."""
+    try:
+        return event_type.model_validate(event)
+    except ValidationError as error:
+        raise _invalid_input(error) from error
+
+
+def _invalid_input(error: ValidationError) -> InvalidInputError:
+    fields = "; ".join(
+        f"{'.'.join(map(str, each['loc'])) or 'input'}: {each['msg']}" for each in error.errors(include_input=False)
+    )
+    return InvalidInputError(
+        "input_invalid", fields[:1000], hint='the input of a backup is {"cluster": "ID"}; events/ has samples'
+    )
+
+
+def _outward(error: Exception, phase: str) -> HoldfastError:
+    if isinstance(error, HoldfastError):
+        known = error
+        logger.warning(known.message, extra={"code": known.code, "family": known.family, "phase": phase})
+    else:
+        logger.exception("unclassified error", extra={"phase": phase})
+        known = PermanentError(
+            "unclassified", f"{type(error).__name__}: {error}"[:500], hint="the function's log has the stack trace"
+        )
+    metrics.add_metric(name=f"{phase}Failed", unit=MetricUnit.Count, value=1)
+    return carried(known, phase)
+
+
+def carried(error: HoldfastError, phase: str) -> HoldfastError:
+    """The same error as its family's own class, with everything that the state Failed needs in its message."""
+    family = next(each for each in _FAMILIES if isinstance(error, each))
+    outward = family(error.code, error.message, hint=error.hint)
+    text = {"code": error.code, "message": error.message[:2000], "hint": error.hint, "phase": phase}
+    outward.args = (json.dumps(text, ensure_ascii=False),)
+    return outward

@@ -1,0 +1,75 @@
+"""What a caught error of a state machine means. Step Functions hands over a name and a cause; nobody else reads
+them."""
+
+import json
+
+from holdfast.models.run import ErrorInfo
+
+# Names that Step Functions or Lambda give to what happened outside our own code (Step Functions developer guide,
+# "Error names"; Runtime.ExitError and Sandbox.Timedout are Lambda's own).
+_OUTSIDE = {
+    "States.Timeout": (
+        "phase_timeout",
+        "a phase took longer than its timeout",
+        "run the backup again; a larger database may need more time than a Lambda function has",
+    ),
+    "Sandbox.Timedout": (
+        "function_timeout",
+        "a function ran into its time limit",
+        "run the backup again; a larger database may need more time than a Lambda function has",
+    ),
+    "Runtime.ExitError": (
+        "function_killed",
+        "a function was stopped in the middle",
+        "run the backup again; nothing of the broken one is left",
+    ),
+    "Runtime.OutOfMemory": (
+        "function_killed",
+        "a function ran out of memory",
+        "raise MemorySize of the function in template.yaml",
+    ),
+    "Lambda.Unknown": (
+        "function_killed",
+        "a function was stopped in the middle",
+        "run the backup again; nothing of the broken one is left",
+    ),
+    "Execution.ABORTED": ("run_aborted", "somebody stopped the execution", ""),
+    "Execution.TIMED_OUT": ("run_timeout", "the whole run took longer than the state machine allows", ""),
+}
+
+
+def error_of(name: str, cause: str) -> ErrorInfo:
+    """The operator's view of an error name and cause; `unclassified` for what nobody knows, and that is permanent."""
+    message = _lambda_message(cause)
+    ours = _as_object(message)
+    if "code" in ours and "message" in ours:
+        family = name.removesuffix("Error").lower()
+        return ErrorInfo(
+            code=str(ours["code"]), family=family, message=str(ours["message"]), hint=str(ours.get("hint", ""))
+        )
+    if name in _OUTSIDE:
+        code, text, hint = _OUTSIDE[name]
+        return ErrorInfo(code=code, family="permanent", message=text, hint=hint)
+    return ErrorInfo(
+        code="unclassified",
+        family="permanent",
+        message=f"{name}: {message}"[:500],
+        hint="the log group of the function of this phase has the stack trace",
+    )
+
+
+def phase_of(cause: str) -> str:
+    """The phase that our own boundary wrote into the message, empty for errors from outside."""
+    return str(_as_object(_lambda_message(cause)).get("phase", ""))
+
+
+def _lambda_message(cause: str) -> str:
+    return str(_as_object(cause).get("errorMessage", cause))
+
+
+def _as_object(text: str) -> dict[str, object]:
+    try:
+        value = json.loads(text)
+    except ValueError:
+        return {}
+    return value if isinstance(value, dict) else {}

@@ -1,0 +1,89 @@
+"""Names and keys. Everything that is stored carries the cluster's id first and sorts by time; no key has a colon."""
+
+import hashlib
+import re
+from datetime import UTC, datetime
+
+from pydantic import TypeAdapter, ValidationError
+
+from holdfast.errors import InvalidInputError
+from holdfast.models.backup import Kind
+from holdfast.models.base import BackupId
+
+_LETTERS: dict[str, Kind] = {"r": "recurring", "m": "manual"}
+_BACKUP_ID: TypeAdapter[str] = TypeAdapter(BackupId)
+
+SNAPSHOT = "snapshot.db.zst"
+MANIFEST = "manifest.json"
+VERIFIED = "verified.json"
+DAMAGED = "damaged.json"
+
+
+def backup_id(moment: datetime, kind: Kind, seed: str) -> str:
+    """`20261120T154300Z-r-1a2b3c`; the same moment, kind and seed give the same id, so that a retry finds its own
+    work."""
+    letter = next(letter for letter, name in _LETTERS.items() if name == kind)
+    return f"{moment.astimezone(UTC):%Y%m%dT%H%M%SZ}-{letter}-{hashlib.sha256(seed.encode()).hexdigest()[:6]}"
+
+
+def parse_backup_id(text: str) -> tuple[datetime, Kind]:
+    """The moment and the kind that an id carries; InvalidInputError `backup_id_invalid` for anything else."""
+    try:
+        stamp, letter, _ = _BACKUP_ID.validate_python(text).split("-")
+        return datetime.strptime(stamp, "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC), _LETTERS[letter]
+    except ValueError as error:
+        raise InvalidInputError(
+            "backup_id_invalid",
+            f"{text[:80]!r} is no backup id",
+            hint="an id looks like 20261120T154300Z-r-1a2b3c; holdfast backup list CLUSTER shows them",
+        ) from error
+
+
+def run_id(cluster_id: str, backup: str) -> str:
+    """The name of the execution that makes this backup: at most 48 + 1 + 25 of the 80 characters that AWS allows."""
+    return f"{cluster_id}-{backup}"
+
+
+def scheduled_run_id(cluster_id: str, scheduled_time: datetime) -> str:
+    """The same schedule event, delivered twice, gives the same name, and a name starts one execution."""
+    moment = scheduled_time.astimezone(UTC)
+    return run_id(cluster_id, backup_id(moment, "recurring", f"{cluster_id} {moment.isoformat()}"))
+
+
+def backup_id_of_run(cluster_id: str, run: str, started_at: datetime, kind: Kind) -> str:
+    """The id that a run's name carries, or one made of its start for a name that somebody else chose (the
+    console's)."""
+    candidate = run.removeprefix(f"{cluster_id}-")
+    try:
+        parse_backup_id(candidate)
+    except InvalidInputError:
+        return backup_id(started_at, kind, run)
+    return candidate
+
+
+def cluster_prefix(cluster_id: str) -> str:
+    return f"{cluster_id}/"
+
+
+def backup_prefix(cluster_id: str, backup: str) -> str:
+    return f"{cluster_id}/{backup}/"
+
+
+def backup_key(cluster_id: str, backup: str, name: str) -> str:
+    return f"{backup_prefix(cluster_id, backup)}{name}"
+
+
+def run_key(cluster_id: str, run: str, name: str) -> str:
+    return f"{cluster_id}/runs/{run}/{name}"
+
+
+def split_backup_key(key: str) -> tuple[str, str, str] | None:
+    """(cluster, backup, file) of a key below a backup, None for any other key."""
+    parts = key.split("/")
+    if len(parts) != 3 or not re.fullmatch(r"\d{8}T\d{6}Z-[rm]-[0-9a-f]{6}", parts[1]):
+        return None
+    try:
+        parse_backup_id(parts[1])
+    except (InvalidInputError, ValidationError):
+        return None
+    return parts[0], parts[1], parts[2]

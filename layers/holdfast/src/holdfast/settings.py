@@ -1,0 +1,57 @@
+"""What the environment of a function, or the outputs of the stack, tell Holdfast. Read once; a missing one is named."""
+
+from collections.abc import Mapping
+from typing import Literal, Self
+
+from pydantic import Field, ValidationError
+
+from holdfast.errors import InvalidInputError
+from holdfast.models.base import Model
+
+PREFIX = "HOLDFAST_"
+
+
+class Settings(Model):
+    """Every field is `HOLDFAST_<FIELD>` in a function's environment and an output `<Field in CamelCase>` of the
+    stack."""
+
+    snapshots_bucket: str = ""
+    secrets_bucket: str = ""
+    table: str = ""
+    state_machine_arn: str = ""
+    topic_arn: str = ""
+    event_bus: str = "default"
+    schedule_group: str = ""
+    schedule_role_arn: str = ""
+    start_function_arn: str = ""
+    s3_checksums: Literal["sha256", "none"] = "sha256"
+    work_dir: str = Field(default="/tmp")  # noqa: S108 - the one writable place of a Lambda function
+
+    def require(self, field: str) -> str:
+        """The value of a field, or InvalidInputError `setting_missing` that names it."""
+        value = str(getattr(self, field))
+        if not value:
+            raise InvalidInputError(
+                "setting_missing",
+                f"{PREFIX}{field.upper()} is not set",
+                hint="template.yaml sets it for every function that needs it; the command line reads the stack's outputs",
+            )
+        return value
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str]) -> Self:
+        names = {f"{PREFIX}{field.upper()}": field for field in cls.model_fields}
+        return cls._checked({names[key]: value for key, value in environment.items() if key in names})
+
+    @classmethod
+    def from_outputs(cls, outputs: Mapping[str, str]) -> Self:
+        names = {"".join(part.capitalize() for part in field.split("_")): field for field in cls.model_fields}
+        return cls._checked({names[key]: value for key, value in outputs.items() if key in names})
+
+    @classmethod
+    def _checked(cls, values: dict[str, str]) -> Self:
+        try:
+            return cls.model_validate(values)
+        except ValidationError as error:
+            first = error.errors()[0]
+            raise InvalidInputError("setting_invalid", f"{first['loc'][0]}: {first['msg']}") from error
