@@ -1,5 +1,4 @@
-"""start_backup: the target of every schedule. Starts the state machine under a name that the schedule's time
-decides."""
+"""start_backup: the target of every schedule. The execution's name comes from the schedule's time."""
 
 from holdfast.engine.services import Services
 from holdfast.engine.starting import start_scheduled

@@ -62,8 +62,12 @@ def state[E: BaseModel](phase: str, event_type: type[E]) -> Callable[[Work[E]], 
         def handle(event: dict[str, Any], _context: LambdaContext) -> Any:
             try:
                 result = work(parse(event_type, event), _services())
-            except Exception as error:  # noqa: BLE001 - the one place where an exception becomes an outcome
-                raise _outward(error, phase) from None
+            except Exception as error:
+                # The one place where an exception becomes an outcome.
+                known = _known(error)
+                logger.exception(known.message, extra={"code": known.code, "family": known.family, "phase": phase})
+                metrics.add_metric(name=f"{phase}Failed", unit=MetricUnit.Count, value=1)
+                raise carried(known, phase) from None
             metrics.add_metric(name=f"{phase}Done", unit=MetricUnit.Count, value=1)
             return None if result is None else result.model_dump(mode="json")
 
@@ -89,17 +93,12 @@ def _invalid_input(error: ValidationError) -> InvalidInputError:
     )
 
 
-def _outward(error: Exception, phase: str) -> HoldfastError:
+def _known(error: Exception) -> HoldfastError:
+    """Unknown means permanent."""
     if isinstance(error, HoldfastError):
-        known = error
-        logger.warning(known.message, extra={"code": known.code, "family": known.family, "phase": phase})
-    else:
-        logger.exception("unclassified error", extra={"phase": phase})
-        known = PermanentError(
-            "unclassified", f"{type(error).__name__}: {error}"[:500], hint="the function's log has the stack trace"
-        )
-    metrics.add_metric(name=f"{phase}Failed", unit=MetricUnit.Count, value=1)
-    return carried(known, phase)
+        return error
+    text = f"{type(error).__name__}: {error}"[:500]
+    return PermanentError("unclassified", text, hint="the function's log has the stack trace")
 
 
 def carried(error: HoldfastError, phase: str) -> HoldfastError:

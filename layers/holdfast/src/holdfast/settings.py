@@ -34,7 +34,7 @@ class Settings(Model):
             raise InvalidInputError(
                 "setting_missing",
                 f"{PREFIX}{field.upper()} is not set",
-                hint="template.yaml sets it for every function that needs it; the command line reads the stack's outputs",
+                hint="template.yaml sets it where it is needed; the command line reads the stack's outputs",
             )
         return value
 

@@ -7,7 +7,6 @@ from pathlib import Path
 
 from holdfast.engine.catalog import load_manifest
 from holdfast.engine.readback import read_back
-from holdfast.engine.stored_head import check_stored
 from holdfast.errors import PermanentError, RefusedError
 from holdfast.models.backup import Manifest
 from holdfast.planning.naming import MANIFEST
@@ -25,7 +24,6 @@ def download(
     the manifest, and then no file is left.
     """
     manifest, body = load_manifest(reader, cluster_id, backup)
-    check_stored(reader, manifest.snapshot)
     directory.mkdir(parents=True, exist_ok=True)
     target = directory / DATABASE
     _refuse_unfit(directory, target, manifest.snapshot.raw_size)

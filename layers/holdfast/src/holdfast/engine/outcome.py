@@ -4,7 +4,6 @@ from datetime import datetime
 
 from pydantic import ValidationError
 
-from holdfast.engine.backup import load_plan
 from holdfast.engine.catalog import entries_of, load_manifest
 from holdfast.engine.services import Services
 from holdfast.engine.verification import load_report

@@ -1,5 +1,4 @@
-"""What can be checked of a stored snapshot without reading it whole: its size, its checksum, and the database's
-head."""
+"""What can be told of a stored snapshot without reading it whole: size, checksum, and the database's head."""
 
 from holdfast.errors import DamagedError
 from holdfast.etcd.format.head import read_head
@@ -10,8 +9,7 @@ from holdfast.storage.base import ObjectReader
 
 
 def check_stored(reader: ObjectReader, snapshot: SnapshotObject) -> None:
-    """DamagedError `object_size_mismatch` or `object_checksum_mismatch` when the store holds other bytes than were
-    sent."""
+    """DamagedError `object_size_mismatch`, `object_checksum_mismatch`: the store holds other bytes than were sent."""
     stored = reader.head(snapshot.key)
     if stored.size != snapshot.size:
         raise DamagedError(

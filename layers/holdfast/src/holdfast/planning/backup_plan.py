@@ -109,8 +109,8 @@ def _retain(spec: ClusterSpec) -> Step:
     return Step(
         name="retain",
         where="snapshots bucket",
-        action=f"keep the newest {spec.retention.keep_last} verified backups; remove older ones and unfinished
-        leftovers", done_when="every backup with a verdict to go is gone",
+        action=f"keep the newest {spec.retention.keep_last} verified backups; remove older ones and leftovers",
+        done_when="every backup with a verdict to go is gone",
         timeout_s=300,
         idempotent=True,
     )
