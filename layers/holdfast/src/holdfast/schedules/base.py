@@ -7,9 +7,11 @@ from holdfast.models.schedule import ScheduleRequest
 
 class Schedules(Protocol):
     def apply(self, request: ScheduleRequest) -> bool:
-        """Create or update the cluster's schedule; True when it is new. `schedule_refused` (permanent) carries the
-        scheduler's own words; `scheduler_unavailable` is transient."""
+        """Create or update the cluster's schedule; True when it is new. Permanent: `schedule_refused` carries the
+        scheduler's own words, `scheduler_access_denied`. Transient: `scheduler_unavailable`."""
 
-    def get(self, cluster_id: str) -> ScheduleRequest | None: ...
+    def get(self, cluster_id: str) -> ScheduleRequest | None:
+        """What `apply` was given last, None when the cluster has no schedule."""
 
-    def remove(self, cluster_id: str) -> bool: ...
+    def remove(self, cluster_id: str) -> bool:
+        """False when there was none."""

@@ -1,5 +1,6 @@
-"""Contracts of the state that lives outside the bucket. tests/contract/test_state_contract.py holds every implementation
-to the docstrings. Errors: `state_unavailable` (transient), `state_access_denied` (permanent)."""
+"""Contracts of the state that lives outside the bucket; tests/contract/test_state_contract.py holds every
+implementation to the docstrings. Errors of all: `state_unavailable` (transient), `state_access_denied`,
+`state_table_missing` and `state_refused` (permanent)."""
 
 from datetime import datetime
 from typing import Protocol
@@ -10,7 +11,7 @@ from holdfast.models.run import Outcome, Progress, RunRecord
 
 class ClusterRegistry(Protocol):
     def put(self, spec: ClusterSpec, *, replace: bool) -> bool:
-        """Store the spec; returns True when it is new. With `replace` False an existing id is refused (`cluster_exists`)."""
+        """Store the spec; True when it is new. With `replace` False an existing id is RefusedError `cluster_exists`."""
 
     def get(self, cluster_id: str) -> ClusterSpec:
         """The spec, or PermanentError `cluster_unknown`."""
@@ -18,13 +19,14 @@ class ClusterRegistry(Protocol):
     def list(self) -> list[ClusterSpec]:
         """All specs, by id."""
 
-    def remove(self, cluster_id: str) -> bool: ...
+    def remove(self, cluster_id: str) -> bool:
+        """Forget the spec; False when there was none. Backups and runs stay."""
 
 
 class Leases(Protocol):
     def acquire(self, cluster_id: str, owner: str, *, now: datetime, expires_at: datetime) -> None:
-        """One run per cluster. Free, expired or already ours: taken until `expires_at`. Held by another run that has not
-        expired: RefusedError `lease_held`, naming the owner and the expiry."""
+        """One run per cluster. Free, expired or already ours: taken until `expires_at`. Held by another run that has
+        not expired: RefusedError `lease_held`, naming the owner and the expiry."""
 
     def release(self, cluster_id: str, owner: str) -> None:
         """Give it back; somebody else's lease is left alone."""
@@ -34,10 +36,12 @@ class Runs(Protocol):
     def open(self, record: RunRecord) -> None:
         """Write the record of a run; a second open of the same run id leaves the first (a retried state)."""
 
-    def progress(self, cluster_id: str, run_id: str, progress: Progress) -> None: ...
+    def progress(self, cluster_id: str, run_id: str, progress: Progress) -> None:
+        """Note how far a run is. For a run that was never opened nothing is stored and nothing is raised: a backup
+        does not fail because nobody can watch it."""
 
     def close(self, outcome: Outcome) -> None:
-        """Store the outcome, also for a run that was never opened (it failed at once)."""
+        """Store the outcome, also for a run that was never opened (it failed at once). A later outcome replaces it."""
 
     def get(self, cluster_id: str, run_id: str) -> RunRecord:
         """The record, or PermanentError `run_unknown`."""

@@ -1,0 +1,47 @@
+"""Credentials from AWS Secrets Manager. The text of a secret is in no message, no cause and no log."""
+
+from typing import Any
+
+from holdfast.aws import AwsErrors
+from holdfast.credentials.etcd_secret import parse_etcd_tls
+from holdfast.credentials.failures import secret_malformed, secret_not_found
+from holdfast.errors import PermanentError
+from holdfast.models.credentials import EtcdTls
+
+_DECRYPT_HINT = "the role needs secretsmanager:GetSecretValue on the secret and kms:Decrypt on its key"
+_ERRORS = AwsErrors(
+    unavailable="secrets_unavailable",
+    denied="secret_access_denied",
+    refused="secrets_refused",
+    denied_hint=_DECRYPT_HINT,
+)
+
+
+class SecretsManagerCredentials:
+    """The CredentialStore on Secrets Manager."""
+
+    def __init__(self, client: Any) -> None:
+        self._client = client
+
+    def etcd_tls(self, name: str) -> EtcdTls:
+        return parse_etcd_tls(name, self._text(name))
+
+    def _text(self, name: str) -> str:
+        known = self._client.exceptions
+        with _ERRORS.read(f"read the secret {name}"):
+            try:
+                answer = self._client.get_secret_value(SecretId=name)
+            except known.ResourceNotFoundException:
+                raise secret_not_found(name) from None
+            except known.InvalidRequestException as error:
+                # What Secrets Manager answers for a secret that is scheduled for deletion.
+                raise secret_not_found(name, str(error.response["Error"]["Message"])) from None
+            except known.DecryptionFailure:
+                raise PermanentError(
+                    "secret_access_denied",
+                    f"the secret {name} cannot be decrypted with its KMS key",
+                    hint=_DECRYPT_HINT,
+                ) from None
+        if "SecretString" not in answer:
+            raise secret_malformed(name, "it is stored as binary, not as text")
+        return str(answer["SecretString"])
