@@ -1,0 +1,110 @@
+"""Deploys the template as it is: upload what its local paths name, create the stack, wait.
+
+Always a new stack: LocalStack 4.14.0 reports an update of a role's policies as done and does not apply it.
+"""
+
+import json
+import time
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import boto3
+from botocore.config import Config
+
+from holdfast.errors import PermanentError
+from holdfast.local import artifacts, template
+
+REGION = "eu-west-1"
+ARTIFACTS_BUCKET = "holdfast-artifacts"
+STACK = "holdfast"
+POLL_S = 0.2
+DEADLINE_S = 180.0
+CAPABILITIES = ["CAPABILITY_IAM", "CAPABILITY_NAMED_IAM", "CAPABILITY_AUTO_EXPAND"]
+
+
+def client(service: str, endpoint: str) -> Any:
+    """Test credentials, so that nothing here can reach a real account even if the endpoint were wrong."""
+    return boto3.client(
+        service,
+        endpoint_url=endpoint,
+        region_name=REGION,
+        aws_access_key_id="test",
+        aws_secret_access_key="test",  # noqa: S106 - LocalStack takes any
+        config=Config(retries={"max_attempts": 2}, max_pool_connections=8),
+    )
+
+
+def build(path: Path, builds: Path, progress: Callable[[str], None]) -> tuple[dict[str, Any], dict[str, Path]]:
+    """The template as read, and for each logical id with a local path the file that stands for it."""
+    content = template.read(path)
+    files: dict[str, Path] = {}
+    for local in template.local_paths(content, path.parent):
+        if local.path.is_file():
+            files[local.logical_id] = local.path
+            continue
+        target = f"build-{local.logical_id}" if local.build_method == "makefile" else None
+        source = artifacts.Source(local.logical_id, local.path, target)
+        files[local.logical_id] = artifacts.archive(source, builds, progress).path
+    return content, files
+
+
+def deploy(
+    endpoint: str,
+    content: Mapping[str, Any],
+    files: Mapping[str, Path],
+    parameters: Mapping[str, str],
+    progress: Callable[[str], None],
+) -> dict[str, str]:
+    """The stack's outputs. Fails with `deploy_failed` and the reasons of the resources that failed."""
+    s3 = client("s3", endpoint)
+    s3.create_bucket(Bucket=ARTIFACTS_BUCKET, CreateBucketConfiguration={"LocationConstraint": REGION})
+    progress(f"uploading {len(files)} artefacts")
+
+    def upload(logical_id: str) -> tuple[str, str]:
+        path = files[logical_id]
+        key = f"{logical_id}/{path.name}"
+        s3.upload_file(str(path), ARTIFACTS_BUCKET, key)
+        return logical_id, f"s3://{ARTIFACTS_BUCKET}/{key}"
+
+    with ThreadPoolExecutor(max_workers=4) as pool:
+        uris = dict(pool.map(upload, files))
+    body = json.dumps(template.with_locations(content, uris))
+    # Through S3, as `sam deploy` does: a body in the call may have 51,200 bytes only.
+    s3.put_object(Bucket=ARTIFACTS_BUCKET, Key="template.json", Body=body.encode())
+    cloudformation = client("cloudformation", endpoint)
+    cloudformation.create_stack(
+        StackName=STACK,
+        TemplateURL=f"{endpoint}/{ARTIFACTS_BUCKET}/template.json",
+        Capabilities=CAPABILITIES,
+        Parameters=[{"ParameterKey": key, "ParameterValue": value} for key, value in parameters.items()],
+        DisableRollback=True,
+    )
+    return _wait(cloudformation, len(content["Resources"]), progress)
+
+
+def _wait(cloudformation: Any, declared: int, progress: Callable[[str], None]) -> dict[str, str]:
+    deadline = time.monotonic() + DEADLINE_S
+    reported = ""
+    while time.monotonic() < deadline:
+        stack = cloudformation.describe_stacks(StackName=STACK)["Stacks"][0]
+        status = stack["StackStatus"]
+        if status == "CREATE_COMPLETE":
+            return {output["OutputKey"]: output["OutputValue"] for output in stack.get("Outputs", [])}
+        events = cloudformation.describe_stack_events(StackName=STACK)["StackEvents"]
+        if not status.endswith("_IN_PROGRESS"):
+            raise PermanentError("deploy_failed", f"the stack is {status}:\n{_reasons(stack, events)}")
+        created = len({event["LogicalResourceId"] for event in events if event["ResourceStatus"] == "CREATE_COMPLETE"})
+        text = f"creating resources: {created} done (the template names {declared}, SAM adds roles and permissions)"
+        if text != reported:
+            progress(text)
+            reported = text
+        time.sleep(POLL_S)
+    raise PermanentError("deploy_failed", f"the stack was not created within {DEADLINE_S:.0f} s")
+
+
+def _reasons(stack: Mapping[str, Any], events: Sequence[Mapping[str, Any]]) -> str:
+    failed = [event for event in events if event["ResourceStatus"].endswith("_FAILED")]
+    lines = [f"  {event['LogicalResourceId']}: {event.get('ResourceStatusReason', 'no reason given')}" for event in failed]
+    return "\n".join(lines) or f"  {stack.get('StackStatusReason', 'no reason given')}"

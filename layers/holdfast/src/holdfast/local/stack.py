@@ -1,0 +1,144 @@
+"""`up`, `down` and `status` of the embedded stack. One stack per home; its state is in memory, so `up` always deploys anew."""
+
+import contextlib
+import fcntl
+import json
+import uuid
+from collections.abc import Callable, Iterator, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict
+
+from holdfast.errors import RefusedError
+from holdfast.local import deploy, environments, localstack, processes
+from holdfast.local.home import Home
+
+ACCOUNT = "000000000000"
+
+
+class StackInfo(BaseModel):
+    """A running stack."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    stack_id: str
+    pid: int
+    port: int
+    started_at: datetime
+    iam: Literal["record", "enforce"]
+    region: str = deploy.REGION
+    account: str = ACCOUNT
+    outputs: dict[str, str]
+
+    @property
+    def endpoint(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """What makes any AWS tool talk to this stack."""
+        return {
+            "AWS_ENDPOINT_URL": self.endpoint,
+            "AWS_ACCESS_KEY_ID": "test",
+            "AWS_SECRET_ACCESS_KEY": "test",
+            "AWS_DEFAULT_REGION": self.region,
+        }
+
+    @property
+    def export_line(self) -> str:
+        return "export " + " ".join(f"{name}={value}" for name, value in self.environment.items())
+
+
+def up(
+    home: Home,
+    progress: Callable[[str], None],
+    *,
+    port: int | None = None,
+    iam: Literal["record", "enforce"] = "record",
+    parameters: Mapping[str, str] | None = None,
+) -> StackInfo:
+    """Starts LocalStack and deploys the template; or says what runs already, unchanged.
+
+    Whatever goes wrong on the way, Ctrl-C included, nothing is left running. Fails with `stack_busy`, `port_in_use`,
+    `python_missing`, `uv_missing`, `environment_failed`, `build_failed`, `stack_start_failed` or `deploy_failed`.
+    """
+    with _locked(home):
+        running = status(home)
+        if running is not None:
+            progress(f"already running since {running.started_at:%H:%M:%S} UTC")
+            return running
+        _stop(home)  # what a killed `up` may have left
+        chosen = localstack.choose_port(port)
+        made = environments.ensure(home, progress)
+        content, files = deploy.build(home.template, home.builds, progress)
+        launch = localstack.Launch(uuid.uuid4().hex, chosen, iam)
+        _write(home.state, {"stack_id": launch.stack_id})
+        try:
+            progress(f"starting LocalStack on port {chosen}")
+            started_at = datetime.now(UTC)
+            process = localstack.start(home, made, launch)
+            localstack.wait_ready(process, home, chosen)
+            outputs = deploy.deploy(f"http://127.0.0.1:{chosen}", content, files, parameters or {}, progress)
+            info = StackInfo(
+                stack_id=launch.stack_id, pid=process.pid, port=chosen, started_at=started_at, iam=iam, outputs=outputs
+            )
+            _write(home.state, info.model_dump(mode="json"))
+        except BaseException:
+            _stop(home)
+            raise
+        return info
+
+
+def down(home: Home) -> bool:
+    """Ends every process of the stack; False when none ran. Fails with `stack_busy`."""
+    with _locked(home):
+        return _stop(home) > 0
+
+
+def status(home: Home) -> StackInfo | None:
+    """The stack that runs and is deployed, or None. A state file whose process is gone counts as none."""
+    state = _read(home.state)
+    if "outputs" not in state:
+        return None
+    info = StackInfo.model_validate(state)
+    return info if processes.is_running(info.pid, info.stack_id) and localstack.is_healthy(info.port) else None
+
+
+def _stop(home: Home) -> int:
+    state = _read(home.state)
+    if "stack_id" not in state:
+        return 0
+    stopped = processes.stop(state["stack_id"], state.get("pid"))
+    home.state.unlink()
+    return stopped
+
+
+def _read(path: Path) -> dict[str, object]:
+    try:
+        content = json.loads(path.read_text())
+    except (FileNotFoundError, json.JSONDecodeError):
+        return {}
+    return content if isinstance(content, dict) else {}
+
+
+def _write(path: Path, content: Mapping[str, object]) -> None:
+    """Whole or not at all, so that a crash leaves the old state or the new one."""
+    beside = path.with_suffix(".new")
+    beside.write_text(json.dumps(content, indent=2) + "\n")
+    beside.replace(path)
+
+
+@contextlib.contextmanager
+def _locked(home: Home) -> Iterator[None]:
+    """One command at a time; the lock goes away with the process that holds it."""
+    home.path.mkdir(parents=True, exist_ok=True)
+    with home.lock.open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise RefusedError(
+                "stack_busy", f"another command is starting or stopping the stack in {home.path}", hint="wait for it"
+            ) from error
+        yield
