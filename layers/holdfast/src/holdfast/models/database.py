@@ -38,8 +38,8 @@ class DatabaseSummary(StoredModel):
     keyed by "group/resource" or "resource" below the Kubernetes prefix; keys outside any known prefix are counted in
     `other_keys`. `encryption_keys` are the "provider:version:name" labels seen in encrypted values (never key
     material).
-    `hash_kv` is what Maintenance.HashKV of a live member answers at that revision; None while a compaction is half
-    done.
+    `hash_kv` is what Maintenance.HashKV of a live member answers at `head.revision`. Its compact revision is the
+    last scheduled one; None only when a compaction was half done and nothing lives.
     """
 
     sha256: Sha256Hex

@@ -1,0 +1,143 @@
+"""Reading a snapshot whole: a local file for an operator, a stream from a store for Verify.
+
+A compressed snapshot goes through a temporary file, because pages are read by position and a database may be larger
+than memory. Nothing is believed before the SHA-256 fits; the pages are read after that.
+"""
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from itertools import chain
+from pathlib import Path
+from typing import BinaryIO
+
+import zstandard
+
+from holdfast.errors import InvalidInputError, PermanentError
+from holdfast.etcd.format.inventory import read_summary
+from holdfast.etcd.format.seekable import MAX_FRAMES, invalid_compression
+from holdfast.etcd.format.source import FileSource
+from holdfast.etcd.format.trailer import TRAILER_BYTES, TrailerHash
+from holdfast.models.database import DatabaseSummary
+
+_READ_BYTES = 1 << 20
+# The worst zstd stream makes 128 KiB of four bytes, so this much at a time never becomes more than 128 MiB at once.
+_SLICE_BYTES = 4096
+_BLOCK_BYTES = 1 << 20
+_MAX_WINDOW_BYTES = 1 << 27  # what `zstd -d` accepts without being told to take more
+_DISK_RESERVE_BYTES = 64 << 20
+_ZSTD_MAGIC, _SKIPPABLE_MAGICS = 0xFD2FB528, range(0x184D2A50, 0x184D2A60)
+
+
+def inspect_file(path: Path, *, work_dir: Path | None = None) -> DatabaseSummary:
+    """Reads a `.db` or `.db.zst` file, told apart by their first bytes, whatever the name.
+
+    `work_dir` takes the decompressed copy (default: the system's temporary directory). Raises DamagedError when the
+    snapshot is not sound, InvalidInputError (`file_unreadable`) when there is no file to read, PermanentError
+    (`snapshot_too_large`) when the disk cannot take what comes out of it.
+    """
+    try:
+        with path.open("rb") as file:
+            if _is_compressed(file.read(4)):
+                return _inspect_compressed(file, work_dir)
+            sha256, size = _hash_chunks(_chunks(file))
+            return read_summary(FileSource(file.fileno(), size - TRAILER_BYTES), sha256, size)
+    except OSError as error:
+        raise InvalidInputError(
+            "file_unreadable", f"{path}: {error.strerror}", hint="Check path and rights."
+        ) from error
+
+
+def unpack_stream(chunks: Iterable[bytes], out: BinaryIO, *, max_size: int = 1 << 40) -> tuple[str, int]:
+    """Decompresses `chunks` (any number of zstd frames) into `out`, checking the trailer on the way.
+
+    Answers the SHA-256 of the database and the size of all raw bytes, as TrailerHash does. Hashing runs in a thread
+    beside decompression. Raises DamagedError (`snapshot_compression_invalid` and those of TrailerHash), PermanentError
+    (`snapshot_too_large`) beyond `max_size` bytes; what was written until then is of no use.
+    """
+    size = 0
+    trailer = TrailerHash()
+    hashing: Future[None] | None = None
+    with ThreadPoolExecutor(1, "snapshot-hash") as pool:
+        for block in _blocks(decompress(chunks)):
+            size += len(block)
+            if size > max_size:
+                raise PermanentError(
+                    "snapshot_too_large",
+                    f"more than {max_size} bytes come out of the compressed snapshot",
+                    hint="Free disk space (set TMPDIR to choose the disk), and check that the file is a snapshot.",
+                )
+            if hashing:
+                hashing.result()
+            hashing = pool.submit(trailer.update, block)
+            out.write(block)
+    out.flush()
+    return trailer.finish()
+
+
+def decompress(chunks: Iterable[bytes]) -> Iterator[bytes]:
+    """The raw bytes of a sequence of zstd frames, skippable ones left out. A cut or foreign frame is DamagedError."""
+    decompressor = zstandard.ZstdDecompressor(max_window_size=_MAX_WINDOW_BYTES)
+    frame = None
+    frames = 0
+    try:
+        for piece in _slices(chunks):
+            waiting = piece
+            while waiting:
+                if frame is None:
+                    frame, frames = decompressor.decompressobj(), frames + 1
+                    if frames > MAX_FRAMES:
+                        raise invalid_compression(f"more than {MAX_FRAMES} zstd frames")
+                yield frame.decompress(waiting)
+                waiting = frame.unused_data if frame.eof else b""
+                frame = None if frame.eof else frame
+    except zstandard.ZstdError as error:
+        raise invalid_compression(f"the compressed snapshot does not decompress ({error})") from error
+    if frame is not None or not frames:
+        raise invalid_compression("the compressed snapshot ends within a frame")
+
+
+def _inspect_compressed(file: BinaryIO, work_dir: Path | None) -> DatabaseSummary:
+    with tempfile.TemporaryFile(dir=work_dir, buffering=0) as raw:
+        free = shutil.disk_usage(work_dir or tempfile.gettempdir()).free
+        sha256, size = unpack_stream(_chunks(file), raw, max_size=max(free - _DISK_RESERVE_BYTES, 0))
+        return read_summary(FileSource(raw.fileno(), size - TRAILER_BYTES), sha256, size)
+
+
+def _is_compressed(start: bytes) -> bool:
+    magic = int.from_bytes(start, "little")
+    return len(start) == 4 and (magic == _ZSTD_MAGIC or magic in _SKIPPABLE_MAGICS)
+
+
+def _hash_chunks(chunks: Iterable[bytes]) -> tuple[str, int]:
+    trailer = TrailerHash()
+    for chunk in chunks:
+        trailer.update(chunk)
+    return trailer.finish()
+
+
+def _chunks(file: BinaryIO) -> Iterator[bytes]:
+    file.seek(0, os.SEEK_SET)
+    return iter(lambda: file.read(_READ_BYTES), b"")
+
+
+def _slices(chunks: Iterable[bytes]) -> Iterator[bytes]:
+    return chain.from_iterable(
+        (chunk[at : at + _SLICE_BYTES] for at in range(0, len(chunk), _SLICE_BYTES)) for chunk in chunks
+    )
+
+
+def _blocks(pieces: Iterable[bytes]) -> Iterator[bytes]:
+    """Joins small pieces: a thread is worth waking for a megabyte, not for a few kilobytes."""
+    waiting: list[bytes] = []
+    size = 0
+    for piece in pieces:
+        waiting.append(piece)
+        size += len(piece)
+        if size >= _BLOCK_BYTES:
+            yield b"".join(waiting)
+            waiting, size = [], 0
+    if waiting:
+        yield b"".join(waiting)
