@@ -4,6 +4,7 @@ A compressed snapshot goes through a temporary file, because pages are read by p
 than memory. Nothing is believed before the SHA-256 fits; the pages are read after that.
 """
 
+import errno
 import os
 import shutil
 import tempfile
@@ -45,9 +46,10 @@ def inspect_file(path: Path, *, work_dir: Path | None = None) -> DatabaseSummary
             sha256, size = _hash_chunks(_chunks(file))
             return read_summary(FileSource(file.fileno(), size - TRAILER_BYTES), sha256, size)
     except OSError as error:
-        raise InvalidInputError(
-            "file_unreadable", f"{path}: {error.strerror}", hint="Check path and rights."
-        ) from error
+        if error.errno == errno.ENOSPC:
+            raise _too_large("there is no space left for the decompressed snapshot") from error
+        hint = "Check the path and your rights on it."
+        raise InvalidInputError("file_unreadable", f"{path}: {error.strerror}", hint=hint) from error
 
 
 def unpack_stream(chunks: Iterable[bytes], out: BinaryIO, *, max_size: int = 1 << 40) -> tuple[str, int]:
@@ -64,15 +66,13 @@ def unpack_stream(chunks: Iterable[bytes], out: BinaryIO, *, max_size: int = 1 <
         for block in _blocks(decompress(chunks)):
             size += len(block)
             if size > max_size:
-                raise PermanentError(
-                    "snapshot_too_large",
-                    f"more than {max_size} bytes come out of the compressed snapshot",
-                    hint="Free disk space (set TMPDIR to choose the disk), and check that the file is a snapshot.",
-                )
+                raise _too_large(f"more than {max_size} bytes come out of the compressed snapshot")
             if hashing:
                 hashing.result()
             hashing = pool.submit(trailer.update, block)
             out.write(block)
+        if hashing:
+            hashing.result()
     out.flush()
     return trailer.finish()
 
@@ -99,8 +99,13 @@ def decompress(chunks: Iterable[bytes]) -> Iterator[bytes]:
         raise invalid_compression("the compressed snapshot ends within a frame")
 
 
+def _too_large(reason: str) -> PermanentError:
+    hint = "Free disk space (TMPDIR chooses the disk), and check that the file is a snapshot."
+    return PermanentError("snapshot_too_large", reason, hint=hint)
+
+
 def _inspect_compressed(file: BinaryIO, work_dir: Path | None) -> DatabaseSummary:
-    with tempfile.TemporaryFile(dir=work_dir, buffering=0) as raw:
+    with tempfile.TemporaryFile(dir=work_dir) as raw:
         free = shutil.disk_usage(work_dir or tempfile.gettempdir()).free
         sha256, size = unpack_stream(_chunks(file), raw, max_size=max(free - _DISK_RESERVE_BYTES, 0))
         return read_summary(FileSource(raw.fileno(), size - TRAILER_BYTES), sha256, size)
