@@ -151,7 +151,12 @@ class S3Bucket:
             answer = self._client.create_multipart_upload(
                 Bucket=self._bucket, Key=key, ContentType="application/zstd", **wanted
             )
-        return S3Upload(self._client, self._bucket, key, answer["UploadId"], self._checksums)
+        upload = S3Upload(self._client, self._bucket, key, answer["UploadId"], self._checksums)
+        if wanted and answer.get("ChecksumAlgorithm") != "SHA256":
+            upload.abort()
+            hint = "this store has no SHA-256 checksums: set the storage's checksums to none"
+            raise PermanentError("storage_checksum_unsupported", f"{self._where(key)}: no checksums", hint=hint)
+        return upload
 
     def abort_uploads(self, prefix: str) -> int:
         aborted = 0

@@ -5,7 +5,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from holdfast.errors import DamagedError, PermanentError
+from holdfast.errors import DamagedError
 from holdfast.storage.base import Completed
 from holdfast.storage.checksums import base64_text, composite_etag, composite_sha256, md5_digest, sha256_digest
 from holdfast.storage.failures import bytes_changed, error_code, storage_errors
@@ -39,10 +39,7 @@ class S3Upload:
 
     def _check_part(self, number: int, digest: bytes, answer: dict[str, Any]) -> None:
         if self._checksums == "sha256":
-            if "ChecksumSHA256" not in answer:
-                hint = "this store has no SHA-256 checksums: set the storage's checksums to none"
-                raise PermanentError("storage_checksum_unsupported", f"{self._where}: no checksum confirmed", hint=hint)
-            if answer["ChecksumSHA256"] != base64_text(digest):
+            if answer.get("ChecksumSHA256", base64_text(digest)) != base64_text(digest):
                 raise bytes_changed(self._where, f"part {number} arrived with another checksum")
         elif "SSEKMSKeyId" in answer or answer.get("ServerSideEncryption", "AES256") != "AES256":
             # The ETag of what a KMS key encrypted is no MD5; Content-MD5 was checked by the store all the same.
@@ -62,7 +59,10 @@ class S3Upload:
         return Completed(checksum=self._confirmed(answer, numbers), version_id=_version(answer))
 
     def _complete_once(self, parts: list[dict[str, Any]]) -> dict[str, Any]:
-        """A retry of a `complete` whose answer was lost finds no upload any more: then the object has the answer."""
+        """The store's answer, or the object's own head where the answer tells too little.
+
+        A retry of a `complete` whose answer was lost finds no upload any more, and some stores name no checksum.
+        """
         try:
             answer: dict[str, Any] = self._client.complete_multipart_upload(
                 **self._target, MultipartUpload={"Parts": parts}
@@ -70,11 +70,19 @@ class S3Upload:
         except ClientError as error:
             if error_code(error) != "NoSuchUpload":
                 raise
-            wanted = {"ChecksumMode": "ENABLED"} if self._checksums == "sha256" else {}
             try:
-                answer = self._client.head_object(Bucket=self._target["Bucket"], Key=self._target["Key"], **wanted)
+                return self._head()
             except ClientError:
                 raise error from None
+        if self._checksums == "sha256" and not answer.get("ChecksumSHA256"):
+            return self._head()
+        return answer
+
+    def _head(self) -> dict[str, Any]:
+        wanted = {"ChecksumMode": "ENABLED"} if self._checksums == "sha256" else {}
+        answer: dict[str, Any] = self._client.head_object(
+            Bucket=self._target["Bucket"], Key=self._target["Key"], **wanted
+        )
         return answer
 
     def _confirmed(self, answer: dict[str, Any], numbers: list[int]) -> str:

@@ -1,0 +1,67 @@
+"""Reading a stored snapshot back: every byte from the bucket, unpacked into a file, compared with what was sent."""
+
+import hashlib
+from collections import deque
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import BinaryIO
+
+from holdfast.engine.inspect import unpack_stream
+from holdfast.errors import DamagedError
+from holdfast.models.backup import SnapshotObject
+from holdfast.storage.base import ObjectReader
+
+RANGE_BYTES = 8 * 1024 * 1024
+# Ranges under way or waiting to be unpacked: the network works while zstd does, and memory stays small.
+AHEAD = 3
+THREADS = 2
+
+
+def read_back(
+    reader: ObjectReader, expected: SnapshotObject, out: BinaryIO, *, progress: Callable[[int], None] | None = None
+) -> None:
+    """Write the raw snapshot to `out`, which is left at its end. `progress` gets the object's bytes read so far.
+
+    DamagedError `object_sha256_mismatch`, `snapshot_size_mismatch`, `snapshot_sha256_mismatch` when the bytes are not
+    those that were sent, and the codes of `unpack_stream`. What the store says of the object is `check_stored`'s part.
+    """
+    received = hashlib.sha256()
+    sha256, raw_size = unpack_stream(_counted(_ranges(reader, expected), received, progress), out)
+    _must_equal(
+        "object_sha256_mismatch", "the object's SHA-256", received.hexdigest(), expected.object_sha256, expected
+    )
+    _must_equal("snapshot_size_mismatch", "the unpacked size", str(raw_size), str(expected.raw_size), expected)
+    _must_equal("snapshot_sha256_mismatch", "the database's SHA-256", sha256, expected.sha256, expected)
+
+
+def _ranges(reader: ObjectReader, expected: SnapshotObject) -> Iterator[bytes]:
+    """The object in order, by ranged reads that run ahead. Each range is one request, so a reset costs one range."""
+    waiting: deque[Future[bytes]] = deque()
+    with ThreadPoolExecutor(THREADS, thread_name_prefix="range") as pool:
+        try:
+            for start in range(0, expected.size, RANGE_BYTES):
+                end = min(start + RANGE_BYTES, expected.size)
+                waiting.append(pool.submit(reader.read, expected.key, start=start, end=end))
+                if len(waiting) >= AHEAD:
+                    yield waiting.popleft().result()
+            while waiting:
+                yield waiting.popleft().result()
+        finally:
+            for future in waiting:
+                future.cancel()
+
+
+def _counted(chunks: Iterator[bytes], into: "hashlib._Hash", progress: Callable[[int], None] | None) -> Iterator[bytes]:
+    done = 0
+    for chunk in chunks:
+        into.update(chunk)
+        done += len(chunk)
+        if progress is not None:
+            progress(done)
+        yield chunk
+
+
+def _must_equal(code: str, what: str, found: str, sent: str, expected: SnapshotObject) -> None:
+    if found != sent:
+        hint = "this backup cannot be trusted; take a new one and look at the store"
+        raise DamagedError(code, f"{expected.key}: {what} is {found}, the manifest says {sent}", hint=hint)

@@ -1,0 +1,133 @@
+"""A real HTTP proxy in front of an S3 server: it answers in its place, resets connections, cuts bodies, on demand."""
+
+import http.client
+import socket
+import struct
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Literal
+from urllib.parse import urlsplit
+
+
+@dataclass
+class HttpFault:
+    """Applies to the first `times` requests of `method` whose target contains `target`.
+
+    "answer": an S3 error in place of the server's answer. "reset": the connection is reset after half of the request's
+    body. "cut": the server's answer loses the second half of its body. "lose": the server does its work and the
+    connection is closed without an answer.
+    """
+
+    method: str
+    target: str
+    act: Literal["answer", "reset", "cut", "lose"]
+    times: int = 1
+    status: int = 503
+    code: str = "SlowDown"
+    met: int = field(default=0)
+
+
+@dataclass
+class FaultProxy:
+    url: str
+    requests: list[str] = field(default_factory=list)
+
+
+@contextmanager
+def fault_proxy(upstream: str, faults: Sequence[HttpFault]) -> Iterator[FaultProxy]:
+    """A proxy for `upstream` (http://host:port). `requests` lists what came by, "METHOD target"."""
+    proxy = FaultProxy(url="")
+    lock = threading.Lock()
+    host = urlsplit(upstream).netloc
+
+    class Handler(_ProxyHandler):
+        def pick(self) -> HttpFault | None:
+            with lock:
+                proxy.requests.append(f"{self.command} {self.path}")
+                for fault in faults:
+                    if fault.method == self.command and fault.target in self.path and fault.met < fault.times:
+                        fault.met += 1
+                        return fault
+            return None
+
+    Handler.upstream = host
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server.daemon_threads = True
+    proxy.url = f"http://127.0.0.1:{server.server_address[1]}"
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    try:
+        yield proxy
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
+class _ProxyHandler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    upstream = ""
+
+    def pick(self) -> HttpFault | None:
+        raise NotImplementedError
+
+    def _handle(self) -> None:
+        fault = self.pick()
+        length = int(self.headers.get("Content-Length", 0))
+        if fault is not None and fault.act == "reset":
+            self.rfile.read(length // 2)
+            self._reset()
+            return
+        body = self.rfile.read(length)
+        if fault is not None and fault.act == "answer":
+            self._answer(fault)
+            return
+        self._forward(body, fault)
+
+    do_GET = do_HEAD = do_PUT = do_POST = do_DELETE = _handle  # noqa: N815 - the names that http.server looks for
+
+    def _reset(self) -> None:
+        # A linger of zero seconds makes close() send RST.
+        self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.connection.close()
+        self.close_connection = True
+
+    def _answer(self, fault: HttpFault) -> None:
+        body = f"<?xml version='1.0'?><Error><Code>{fault.code}</Code><Message>on demand</Message></Error>".encode()
+        self.send_response(fault.status)
+        self.send_header("Content-Type", "application/xml")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(body)
+
+    def _forward(self, body: bytes, fault: HttpFault | None) -> None:
+        connection = http.client.HTTPConnection(self.upstream, timeout=30)
+        kept = {name: value for name, value in self.headers.items() if name.lower() not in ("expect", "connection")}
+        connection.request(self.command, self.path, body=body, headers=kept)
+        answer = connection.getresponse()
+        content = answer.read()
+        connection.close()
+        if fault is not None and fault.act == "lose":
+            self._reset()
+            return
+        self.send_response_only(answer.status)
+        for name, value in answer.getheaders():
+            if name.lower() not in ("transfer-encoding", "connection", "content-length"):
+                self.send_header(name, value)
+        length = answer.getheader("Content-Length") if self.command == "HEAD" else str(len(content))
+        self.send_header("Content-Length", length or "0")
+        self.end_headers()
+        if fault is not None and fault.act == "cut":
+            self.wfile.write(content[: len(content) // 2])
+            self.wfile.flush()
+            self.connection.shutdown(socket.SHUT_RDWR)
+            self.close_connection = True
+            return
+        self.wfile.write(content)
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - http.server's own name
+        """Silence: pytest shows what matters."""

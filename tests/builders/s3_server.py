@@ -1,0 +1,43 @@
+"""An S3 server in this process, and clients for it that do not wait long between retries."""
+
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import boto3
+from botocore.config import Config
+from moto.server import ThreadedMotoServer
+
+from holdfast.storage.s3_client import Checksums, s3_config
+
+
+@contextmanager
+def s3_server() -> Iterator[str]:
+    """The URL of a moto server. It stores like S3 but believes any checksum; LocalStack checks them, in tests/e2e."""
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    try:
+        host, port = server.get_host_and_port()
+        yield f"http://{host}:{port}"
+    finally:
+        server.stop()
+
+
+def client_of(url: str, *, checksums: Checksums = "sha256", attempts: int = 3) -> Any:
+    session = boto3.Session(aws_access_key_id="test", aws_secret_access_key="test", region_name="us-east-1")
+    fewer = Config(retries={"mode": "standard", "total_max_attempts": attempts}, read_timeout=5, connect_timeout=2)
+    config = s3_config(checksums, path_style=True).merge(fewer)
+    return session.client("s3", endpoint_url=url, config=config)
+
+
+def new_bucket(client: Any, *, versioned: bool = False) -> str:
+    name = f"test-{uuid.uuid4().hex[:12]}"
+    client.create_bucket(Bucket=name)
+    if versioned:
+        client.put_bucket_versioning(Bucket=name, VersioningConfiguration={"Status": "Enabled"})
+    return name
+
+
+def unfinished_uploads(client: Any, bucket: str) -> list[str]:
+    return [upload["Key"] for upload in client.list_multipart_uploads(Bucket=bucket).get("Uploads", ())]
