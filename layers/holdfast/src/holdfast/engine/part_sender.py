@@ -61,7 +61,7 @@ class PartSender:
         if self._sent == MAX_PARTS:
             message = f"the snapshot needs more than {MAX_PARTS} parts of {self._part_bytes} bytes"
             hint = "the database has grown to more than twice its size since the plan was made; start a new run"
-            raise PermanentError("snapshot_too_large", message, hint=hint)
+            raise PermanentError("snapshot_outgrew_parts", message, hint=hint)
         self._sent += 1
         future = self._pool.submit(self._upload.part, self._sent, part)
         future.add_done_callback(lambda _: self._free.release())

@@ -27,7 +27,7 @@ def transfer_snapshot(
 ) -> SnapshotObject:
     """Read `blobs` to their end and store them under `key`; `progress` gets the raw bytes so far after every 4 MiB.
 
-    Raises what the source, the store or `TrailerHash.finish` raise; PermanentError `snapshot_too_large` when S3's
+    Raises what the source, the store or `TrailerHash.finish` raise; PermanentError `snapshot_outgrew_parts` when S3's
     10,000 parts do not suffice. Then there is no object and no part. An error after the store accepted the completion
     (an answer that was lost, a checksum that differs) leaves an object that no manifest seals, which is no backup.
     """
