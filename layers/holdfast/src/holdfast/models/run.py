@@ -1,7 +1,6 @@
 """One execution of a plan: its input, what its states hand on, and its outcome."""
 
 import json
-from datetime import UTC, datetime
 from typing import Any, Literal
 
 from pydantic import Field
@@ -81,11 +80,14 @@ class FailedEvent(Model):
 
 
 class StoppedExecution(StoredModel):
-    """The detail of a status change; `startDate` is milliseconds since 1970, `input` the execution's input as text."""
+    """The detail of a status change; `input` is the execution's input as text.
+
+    `startDate` is milliseconds since 1970 on AWS and ISO 8601 on LocalStack 4.14; both read as the same moment.
+    """
 
     name: RunId
     status: Literal["ABORTED", "TIMED_OUT"]
-    start_date: int = Field(alias="startDate")
+    started_at: Utc = Field(alias="startDate")
     input: str | None = None
 
 
@@ -99,7 +101,7 @@ class StatusChangeEvent(StoredModel):
         return FailedEvent(
             input=_json_or_none(stopped.input),
             run_id=stopped.name,
-            started_at=datetime.fromtimestamp(stopped.start_date / 1000, tz=UTC),
+            started_at=stopped.started_at,
             error=CaughtError(Error=f"Execution.{stopped.status}"),
         )
 
