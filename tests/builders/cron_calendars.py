@@ -16,7 +16,7 @@ def crontab_times(expression: str) -> Times:
 
 
 def crontab_days(expression: str, first: date, count: int) -> set[date]:
-    """crontab(5): if both day fields are restricted (do not start with *), either one is enough, else both must hold."""
+    """crontab(5): when both day fields are restricted (do not start with *) one is enough, else both must hold."""
     _, _, day_field, month_field, weekday_field = expression.upper().split()
     fires = set()
     for day in _dates(first, count):

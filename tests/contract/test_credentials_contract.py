@@ -1,0 +1,195 @@
+"""What every credential store keeps: in memory, and Secrets Manager (on moto). Above all: no secret gets out."""
+
+import json
+import logging
+import traceback
+from collections.abc import Callable, Iterator
+from functools import cache
+
+import pytest
+
+from builders.moto_aws import AnswersWith, moto_aws
+from holdfast.credentials.base import CredentialStore
+from holdfast.credentials.memory import MemoryCredentials
+from holdfast.credentials.secretsmanager import SecretsManagerCredentials
+from holdfast.errors import HoldfastError, PermanentError, TransientError
+from holdfast.local.pki import issue_ca
+
+NAME = "holdfast/prod-1/etcd"
+MARK = "c2VjcmV0LW1hcms"
+
+type Put = Callable[[str], None]
+type Store = tuple[CredentialStore, Put]
+
+
+@cache
+def pems() -> dict[str, str]:
+    authority = issue_ca()
+    client = authority.issue_client()
+    return {"ca": authority.certificate, "cert": client.certificate, "key": client.key}
+
+
+@pytest.fixture(params=["memory", "secretsmanager"])
+def store(request: pytest.FixtureRequest) -> Iterator[Store]:
+    if request.param == "memory":
+        memory = MemoryCredentials()
+        yield memory, lambda text: memory.put(NAME, text)
+        return
+    with moto_aws() as client:
+        manager = client("secretsmanager")
+        yield (
+            SecretsManagerCredentials(manager),
+            lambda text: manager.create_secret(Name=NAME, SecretString=text),
+        )
+
+
+def refusal(store: Store, text: str) -> PermanentError:
+    credentials, put = store
+    put(text)
+    with pytest.raises(PermanentError) as caught:
+        credentials.etcd_tls(NAME)
+    return caught.value
+
+
+def test_the_three_texts_of_a_secret_come_back(store: Store) -> None:
+    credentials, put = store
+    put(json.dumps(pems()))
+
+    tls = credentials.etcd_tls(NAME)
+
+    assert {field: getattr(tls, field).get_secret_value() for field in pems()} == pems()
+
+
+def test_a_note_beside_the_three_texts_does_no_harm(store: Store) -> None:
+    credentials, put = store
+    put(json.dumps(pems() | {"note": "renewed in November"}))
+
+    assert credentials.etcd_tls(NAME).key.get_secret_value() == pems()["key"]
+
+
+def test_a_missing_secret_is_named_with_the_way_to_create_it(store: Store) -> None:
+    with pytest.raises(PermanentError, match=NAME) as caught:
+        store[0].etcd_tls(NAME)
+
+    assert caught.value.code == "secret_not_found"
+    assert "create-secret" in caught.value.hint
+
+
+@pytest.mark.parametrize("field", ["ca", "cert", "key"])
+def test_a_missing_field_is_named(store: Store, field: str) -> None:
+    error = refusal(store, json.dumps({name: text for name, text in pems().items() if name != field}))
+
+    assert error.code == "secret_malformed"
+    assert f'"{field}"' in error.message
+
+
+@pytest.mark.parametrize("field", ["ca", "cert", "key"])
+@pytest.mark.parametrize("value", [MARK, "", 7, None, ["-----BEGIN"]])
+def test_a_field_that_is_no_pem_is_named(store: Store, field: str, value: object) -> None:
+    error = refusal(store, json.dumps(pems() | {field: value}))
+
+    assert error.code == "secret_malformed"
+    assert f'"{field}"' in error.message
+
+
+def test_a_key_of_another_certificate_is_refused(store: Store) -> None:
+    error = refusal(store, json.dumps(pems() | {"key": issue_ca().issue_client().key}))
+
+    assert error.code == "secret_malformed"
+    assert "does not belong" in error.message
+
+
+BROKEN = {
+    "no JSON": f'{{"ca": "{MARK}',
+    "a list": json.dumps([MARK]),
+    "a text": json.dumps(MARK),
+    "only PEM": f"-----BEGIN PRIVATE KEY-----\n{MARK}\n-----END PRIVATE KEY-----\n",
+    "no PEM": json.dumps({"ca": MARK, "cert": MARK, "key": MARK}),
+    "broken PEM": json.dumps(
+        {name: f"-----BEGIN {word}-----\n{MARK}\n-----END {word}-----\n" for name, word in
+         (("ca", "CERTIFICATE"), ("cert", "CERTIFICATE"), ("key", "PRIVATE KEY"))}
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("text", BROKEN.values(), ids=BROKEN)
+def test_the_text_of_a_broken_secret_is_in_no_error_and_no_log(
+    store: Store, text: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG, logger="holdfast")
+    error = refusal(store, text)
+    logging.getLogger("holdfast").error("read failed", exc_info=error)
+
+    assert error.code == "secret_malformed"
+    shown = [str(error), repr(error), error.hint, caplog.text, "".join(traceback.format_exception(error))]
+    assert not [each for each in shown if MARK in each]
+    assert all(MARK not in repr(vars(each)) + str(each) for each in behind(error))
+
+
+def behind(error: BaseException | None) -> list[BaseException]:
+    """The error with everything that a log formatter can reach from it."""
+    found: list[BaseException] = []
+    while error is not None and error not in found:
+        found.append(error)
+        error = error.__cause__ or error.__context__
+    return found
+
+
+def test_the_text_of_a_good_secret_is_in_no_representation(store: Store) -> None:
+    credentials, put = store
+    put(json.dumps(pems()))
+    tls = credentials.etcd_tls(NAME)
+    secret_line = pems()["key"].splitlines()[1]
+
+    shown = f"{tls!r} {tls} {tls.model_dump()} {tls.model_dump_json()}"
+
+    assert secret_line in tls.key.get_secret_value()
+    assert secret_line not in shown
+
+
+def test_a_binary_secret_is_refused() -> None:
+    with moto_aws() as client:
+        manager = client("secretsmanager")
+        manager.create_secret(Name=NAME, SecretBinary=MARK.encode())
+
+        with pytest.raises(PermanentError, match="binary") as caught:
+            SecretsManagerCredentials(manager).etcd_tls(NAME)
+
+    assert caught.value.code == "secret_malformed"
+
+
+def test_a_secret_that_is_being_deleted_is_as_good_as_missing() -> None:
+    with moto_aws() as client:
+        manager = client("secretsmanager")
+        manager.create_secret(Name=NAME, SecretString=json.dumps(pems()))
+        manager.delete_secret(SecretId=NAME)
+
+        with pytest.raises(PermanentError, match="delet") as caught:
+            SecretsManagerCredentials(manager).etcd_tls(NAME)
+
+    assert caught.value.code == "secret_not_found"
+
+
+@pytest.mark.parametrize(
+    ("answer", "status", "family", "code"),
+    [
+        ("ThrottlingException", 400, TransientError, "secrets_unavailable"),
+        ("InternalServiceError", 500, TransientError, "secrets_unavailable"),
+        ("AccessDeniedException", 400, PermanentError, "secret_access_denied"),
+        ("InvalidParameterException", 400, PermanentError, "secrets_refused"),
+    ],
+)
+def test_what_secrets_manager_answers_is_read(answer: str, status: int, family: type[HoldfastError], code: str) -> None:
+    with moto_aws() as client, pytest.raises(family) as caught:
+        SecretsManagerCredentials(AnswersWith(client("secretsmanager"), answer, status)).etcd_tls(NAME)
+
+    assert caught.value.code == code
+
+
+def test_a_double_fails_on_demand() -> None:
+    memory = MemoryCredentials({NAME: json.dumps(pems())})
+    memory.fail("etcd_tls", TransientError("secrets_unavailable", "on demand"))
+
+    with pytest.raises(TransientError):
+        memory.etcd_tls(NAME)
+    assert memory.etcd_tls(NAME).ca.get_secret_value() == pems()["ca"]
