@@ -51,8 +51,7 @@ def _services() -> AwsServices:
 
 
 def state[E: BaseModel](phase: str, event_type: type[E]) -> Callable[[Work[E]], Handler]:
-    """Make a handler of `work(event, services)`: `phase` is the state's name, `event_type` what its event must
-    parse as."""
+    """Make a handler of `work(event, services)`: `phase` is the state's name, its event must parse as `event_type`."""
 
     def decorate(work: Work[E]) -> Handler:
         @logger.inject_lambda_context(clear_state=True)
@@ -64,14 +63,15 @@ def state[E: BaseModel](phase: str, event_type: type[E]) -> Callable[[Work[E]], 
                 result = work(parse(event_type, event), _services())
             except Exception as error:
                 # The one place where an exception becomes an outcome.
-                known = _known(error)
+                known = known_error(error)
                 logger.exception(known.message, extra={"code": known.code, "family": known.family, "phase": phase})
                 metrics.add_metric(name=f"{phase}Failed", unit=MetricUnit.Count, value=1)
                 raise carried(known, phase) from None
             metrics.add_metric(name=f"{phase}Done", unit=MetricUnit.Count, value=1)
             return None if result is None else result.model_dump(mode="json")
 
-        return handle
+        handler: Handler = handle
+        return handler
 
     return decorate
 
@@ -93,7 +93,7 @@ def _invalid_input(error: ValidationError) -> InvalidInputError:
     )
 
 
-def _known(error: Exception) -> HoldfastError:
+def known_error(error: Exception) -> HoldfastError:
     """Unknown means permanent."""
     if isinstance(error, HoldfastError):
         return error

@@ -2,7 +2,7 @@
 
 from holdfast.errors import DamagedError
 from holdfast.etcd.format.head import read_head
-from holdfast.etcd.format.seekable import FrameSource
+from holdfast.etcd.format.seekable import FrameSource, SeekTable
 from holdfast.models.backup import SnapshotObject
 from holdfast.models.database import DatabaseHead
 from holdfast.storage.base import ObjectReader
@@ -25,10 +25,14 @@ def check_stored(reader: ObjectReader, snapshot: SnapshotObject) -> None:
 def read_stored_head(reader: ObjectReader, snapshot: SnapshotObject) -> DatabaseHead:
     """The database's head, read from the bucket by a few ranged reads of the frames that hold it."""
     check_stored(reader, snapshot)
-    source = FrameSource(lambda start, end: reader.read(snapshot.key, start=start, end=end), snapshot.size)
-    if source.size != snapshot.raw_size:
+
+    def read_range(start: int, end: int) -> bytes:
+        return reader.read(snapshot.key, start=start, end=end)
+
+    table = SeekTable.from_tail(read_range, snapshot.size)
+    if table.raw_size != snapshot.raw_size:
         raise DamagedError(
             "snapshot_size_mismatch",
-            f"{snapshot.key} unpacks to {source.size} bytes; the snapshot had {snapshot.raw_size}",
+            f"{snapshot.key} unpacks to {table.raw_size} bytes; the snapshot had {snapshot.raw_size}",
         )
-    return read_head(source)
+    return read_head(FrameSource(table, read_range))

@@ -12,6 +12,7 @@ from holdfast.engine.services import Services
 from holdfast.errors import DamagedError, PermanentError, RefusedError
 from holdfast.etcd.format.inventory import read_summary
 from holdfast.etcd.format.source import FileSource
+from holdfast.etcd.format.trailer import TRAILER_BYTES
 from holdfast.models.backup import DamageReport, Manifest, VerificationReport
 from holdfast.models.database import DatabaseSummary
 from holdfast.models.run import BackupRun, Progress
@@ -65,9 +66,9 @@ def verify_backup(
     manifest, body = load_manifest(reader, cluster_id, backup)
     with TemporaryFile(dir=work_dir) as file:
         read_back(reader, manifest.snapshot, file, progress=progress)
-        summary = read_summary(
-            FileSource(file.fileno(), manifest.snapshot.raw_size - 32), sha256=manifest.snapshot.sha256
-        )
+        sent = manifest.snapshot
+        source = FileSource(file.fileno(), sent.raw_size - TRAILER_BYTES)
+        summary = read_summary(source, sent.sha256, sent.raw_size)
     compare(manifest, summary)
     finished = clock()
     return VerificationReport(

@@ -1,0 +1,91 @@
+"""`Services` from the shipped doubles, with one small cluster whose etcd is a double that serves a real database."""
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+
+from builders.bolt_writer import etcd_database, put, signed
+from builders.etcd_facts import etcd_facts
+from builders.specs import cluster_spec
+from holdfast.credentials.memory import MemoryCredentials
+from holdfast.etcd.base import EtcdCluster
+from holdfast.etcd.memory import FakeEtcdCluster
+from holdfast.executions.memory import MemoryExecutions
+from holdfast.local.pki import issue_ca
+from holdfast.models.cluster import ClusterSpec, EtcdTransport
+from holdfast.models.credentials import EtcdTls
+from holdfast.notify.memory import MemoryNotifier
+from holdfast.schedules.memory import MemorySchedules
+from holdfast.state.memory import MemoryClusters, MemoryLeases, MemoryRuns
+from holdfast.storage.faulty import Store
+from holdfast.storage.memory import MemoryBucket
+
+START = datetime(2026, 11, 20, 15, 43, 0, tzinfo=UTC)
+
+
+class Clock:
+    """A clock that a test moves; every look moves it by a millisecond, so that durations are never zero."""
+
+    def __init__(self, now: datetime = START) -> None:
+        self.now = now
+
+    def __call__(self) -> datetime:
+        self.now += timedelta(milliseconds=1)
+        return self.now
+
+    def advance(self, by: timedelta) -> None:
+        self.now += by
+
+
+def small_snapshot() -> bytes:
+    """A few Kubernetes keys in a database that the reader accepts, with its hash."""
+    records = [put(number, f"/registry/configmaps/default/c{number}".encode(), b"x" * 900) for number in range(2, 40)]
+    return signed(etcd_database(records))
+
+
+@dataclass
+class MemoryServices:
+    """`bucket` is what tests look into; `store` is what the engine sees, and may be a FaultyBucket around it."""
+
+    clock: Clock = field(default_factory=Clock)
+    clusters: MemoryClusters = field(default_factory=MemoryClusters)
+    leases: MemoryLeases = field(default_factory=MemoryLeases)
+    runs: MemoryRuns = field(default_factory=MemoryRuns)
+    bucket: MemoryBucket = field(default_factory=MemoryBucket)
+    store: Store | None = None
+    credentials: MemoryCredentials = field(default_factory=MemoryCredentials)
+    schedules: MemorySchedules = field(default_factory=MemorySchedules)
+    executions: MemoryExecutions = field(default_factory=MemoryExecutions)
+    notifier: MemoryNotifier = field(default_factory=MemoryNotifier)
+    member: FakeEtcdCluster = field(
+        default_factory=lambda: FakeEtcdCluster(known=etcd_facts(), snapshot_file=small_snapshot())
+    )
+
+    @property
+    def _store(self) -> Store:
+        return self.store or self.bucket
+
+    reader = writer = remover = _store
+
+    @property
+    def etcd(self) -> Callable[[EtcdTransport, EtcdTls], EtcdCluster]:
+        return lambda _transport, _tls: self.member
+
+
+def client_secret() -> str:
+    ca = issue_ca()
+    client = ca.issue_client()
+    return json.dumps({"ca": ca.certificate, "cert": client.certificate, "key": client.key})
+
+
+_SECRET = client_secret()
+
+
+def services_with(spec: ClusterSpec | None = None) -> MemoryServices:
+    """With one registered cluster, "prod-1" unless given, and its secret."""
+    services = MemoryServices()
+    spec = spec or cluster_spec()
+    services.credentials.put(spec.transport.credentials, _SECRET)
+    services.clusters.put(spec, replace=True)
+    return services

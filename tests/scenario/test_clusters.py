@@ -1,0 +1,123 @@
+"""The registry and the schedules stay in step, whatever fails in between."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from builders.services import START, MemoryServices, services_with
+from builders.specs import cluster_spec
+from holdfast.engine.clusters import apply_cluster, remove_cluster
+from holdfast.engine.starting import start_manual, start_scheduled
+from holdfast.errors import HoldfastError, InvalidInputError, PermanentError, RefusedError, TransientError
+from holdfast.models.run import ScheduleEvent
+
+ELSEWHERE = {
+    "kind": "etcd",
+    "endpoints": ["https://192.168.7.1:2379"],
+    "credentials": "holdfast/prod-1/etcd",
+}
+
+
+def new_services() -> MemoryServices:
+    """The secret is there, the cluster is not."""
+    services = services_with()
+    services.clusters.remove("prod-1")
+    return services
+
+
+def test_applying_stores_the_spec_and_makes_the_schedule() -> None:
+    services = new_services()
+    applied = apply_cluster(services, cluster_spec())
+    assert applied.change == "created"
+    assert services.clusters.get("prod-1") == cluster_spec()
+    assert services.schedules.get("prod-1") == applied.schedule
+
+
+def test_applying_the_same_again_changes_nothing() -> None:
+    services = new_services()
+    apply_cluster(services, cluster_spec())
+    assert apply_cluster(services, cluster_spec()).change == "unchanged"
+    assert apply_cluster(services, cluster_spec(description="x")).change == "updated"
+
+
+def test_a_schedule_that_is_taken_out_of_the_file_goes() -> None:
+    services = new_services()
+    apply_cluster(services, cluster_spec())
+    assert apply_cluster(services, cluster_spec(schedule=None)).schedule is None
+    assert services.schedules.get("prod-1") is None
+
+
+@pytest.mark.parametrize("change", [{"driver": "rke2"}, {"transport": ELSEWHERE}])
+def test_two_clusters_cannot_share_an_id(change: dict[str, Any]) -> None:
+    services = new_services()
+    apply_cluster(services, cluster_spec())
+    with pytest.raises(RefusedError) as raised:
+        apply_cluster(services, cluster_spec(**change))
+    assert raised.value.code == "cluster_exists"
+    assert services.clusters.get("prod-1") == cluster_spec()
+    assert apply_cluster(services, cluster_spec(**change), replace=True).change == "updated"
+
+
+def test_a_cluster_that_gets_one_more_endpoint_is_still_the_same() -> None:
+    services = new_services()
+    apply_cluster(services, cluster_spec())
+    grown = cluster_spec().model_dump(mode="json")["transport"]
+    grown["endpoints"] = [*grown["endpoints"], "https://10.0.0.3:2379"]
+    assert apply_cluster(services, cluster_spec(transport=grown)).change == "updated"
+
+
+def test_a_secret_that_is_not_there_is_found_before_anything_is_stored() -> None:
+    services = MemoryServices()
+    with pytest.raises(PermanentError) as raised:
+        apply_cluster(services, cluster_spec())
+    assert raised.value.code == "secret_not_found"
+    assert services.clusters.list() == []
+
+
+def test_a_cron_that_cannot_be_converted_is_found_before_anything_is_stored() -> None:
+    services = new_services()
+    with pytest.raises(InvalidInputError) as raised:
+        apply_cluster(services, cluster_spec(schedule={"cron": "0 3 1 * 1"}))
+    assert raised.value.code == "cron_not_convertible"
+    assert services.clusters.list() == []
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_a_schedule_that_cannot_be_made_leaves_the_registry_as_it_was(known: bool) -> None:
+    services = new_services()
+    if known:
+        apply_cluster(services, cluster_spec())
+    before = services.clusters.list()
+    services.schedules.fail("apply", TransientError("scheduler_unavailable", "try later"))
+    with pytest.raises(HoldfastError):
+        apply_cluster(services, cluster_spec(description="new"))
+    assert services.clusters.list() == before
+
+
+def test_removing_takes_the_schedule_and_the_spec_and_no_backup() -> None:
+    services = new_services()
+    apply_cluster(services, cluster_spec())
+    services.bucket.put("prod-1/20261120T154300Z-r-1a2b3c/manifest.json", b"{}")
+    remove_cluster(services, "prod-1")
+    assert services.schedules.get("prod-1") is None
+    assert services.clusters.list() == []
+    assert len(services.bucket.objects) == 1
+
+
+def test_the_same_schedule_event_three_times_starts_one_run() -> None:
+    services = new_services()
+    event = ScheduleEvent(cluster="prod-1", scheduled_time=START)
+    started = [start_scheduled(services, event) for _ in range(3)]
+    assert [each.new for each in started] == [True, False, False]
+    assert len({each.run_id for each in started}) == 1
+    next_one = ScheduleEvent(cluster="prod-1", scheduled_time=START + timedelta(hours=1))
+    assert start_scheduled(services, next_one).new
+
+
+def test_a_manual_start_needs_a_cluster_that_is_known() -> None:
+    services = services_with()
+    assert start_manual(services, "prod-1", "a").new
+    with pytest.raises(PermanentError) as raised:
+        start_manual(services, "ghost", "a")
+    assert raised.value.code == "cluster_unknown"

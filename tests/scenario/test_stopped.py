@@ -1,0 +1,61 @@
+"""The events that end a run from outside: a hostile input, a killed function, an execution that somebody stopped."""
+
+import json
+
+import pytest
+
+from builders.machine import BackupMachine, Killed
+from builders.services import START, services_with
+from holdfast.engine.outcome import fail
+from holdfast.models.run import CaughtError, FailedEvent, StatusChangeEvent
+from holdfast.planning.naming import scheduled_run_id
+
+NAME = scheduled_run_id("prod-1", START)
+
+
+def status_change(status: str, **changes: object) -> StatusChangeEvent:
+    detail = {
+        "executionArn": f"arn:aws:states:eu-west-1:111111111111:execution:backup:{NAME}",
+        "name": NAME,
+        "status": status,
+        "startDate": int(START.timestamp() * 1000),
+        "input": json.dumps({"cluster": "prod-1", "kind": "recurring"}),
+    }
+    return StatusChangeEvent.model_validate({"source": "aws.states", "detail": detail | changes})
+
+
+@pytest.mark.parametrize(("status", "code"), [("ABORTED", "run_aborted"), ("TIMED_OUT", "run_timeout")])
+def test_a_stopped_execution_is_told_and_gives_its_lease_back(status: str, code: str) -> None:
+    services = services_with()
+
+    def stop(phase: str) -> None:
+        if phase == "Seal":
+            raise Killed
+
+    with pytest.raises(Killed):
+        BackupMachine(services, on_phase=stop).execute("prod-1", START)
+    assert services.leases.holder("prod-1") == NAME
+    outcome = fail(services, status_change(status).as_failure())
+    assert outcome.error is not None
+    assert outcome.error.code == code
+    assert services.leases.holder("prod-1") is None
+    assert [key for key in services.bucket.objects if key.endswith("snapshot.db.zst")] == []
+    assert services.notifier.outcomes == [outcome]
+
+
+@pytest.mark.parametrize("raw", [None, "text", 7, [], {}, {"cluster": "../x"}, {"cluster": "prod-1", "extra": 1}])
+def test_an_input_that_names_no_cluster_ends_in_an_outcome_all_the_same(raw: object) -> None:
+    services = services_with()
+    event = FailedEvent(
+        input=raw, run_id="some-name", started_at=START, error=CaughtError(Error="InvalidInputError", Cause="{}")
+    )
+    outcome = fail(services, event)
+    assert (outcome.cluster_id, outcome.status) == ("unknown", "failed")
+    assert services.notifier.outcomes == [outcome]
+
+
+@pytest.mark.parametrize("text", [None, "", "not json", "[1]"])
+def test_a_status_change_with_a_strange_input_is_read(text: str | None) -> None:
+    services = services_with()
+    outcome = fail(services, status_change("ABORTED", input=text).as_failure())
+    assert outcome.cluster_id == "unknown"
