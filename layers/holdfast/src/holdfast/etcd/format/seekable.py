@@ -79,7 +79,7 @@ class SeekTable:
         if _HEADER.unpack_from(table) != (_SKIPPABLE_MAGIC, body_bytes + _FOOTER.size):
             raise invalid_table("its header does not fit its footer")
         frames = [_ENTRY.unpack_from(table, at) for at in range(_HEADER.size, len(table), entry_bytes)]
-        if any(not compressed or raw > MAX_RAW_FRAME_BYTES for compressed, raw in frames):
+        if any(not compressed or not 0 < raw <= MAX_RAW_FRAME_BYTES for compressed, raw in frames):
             raise invalid_table(f"a frame of no bytes, or of more than {MAX_RAW_FRAME_BYTES} raw ones")
         found = cls([(compressed, raw) for compressed, raw in frames])
         if found.compressed_size != start:
