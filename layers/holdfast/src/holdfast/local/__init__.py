@@ -1,1 +1,1 @@
-"""The embedded AWS stack: starts, deploys and stops it. `plugin` runs inside LocalStack's own process and environment."""
+"""The embedded AWS stack: starts, deploys and stops it. `plugin` runs inside LocalStack, in its environment."""

@@ -19,7 +19,7 @@ from holdfast.local import artifacts, template
 REGION = "eu-west-1"
 ARTIFACTS_BUCKET = "holdfast-artifacts"
 STACK = "holdfast"
-POLL_S = 0.2
+POLL_S = 0.4
 DEADLINE_S = 180.0
 CAPABILITIES = ["CAPABILITY_IAM", "CAPABILITY_NAMED_IAM", "CAPABILITY_AUTO_EXPAND"]
 
@@ -86,25 +86,34 @@ def deploy(
 
 def _wait(cloudformation: Any, declared: int, progress: Callable[[str], None]) -> dict[str, str]:
     deadline = time.monotonic() + DEADLINE_S
-    reported = ""
+    reported = 0
     while time.monotonic() < deadline:
-        stack = cloudformation.describe_stacks(StackName=STACK)["Stacks"][0]
-        status = stack["StackStatus"]
-        if status == "CREATE_COMPLETE":
-            return {output["OutputKey"]: output["OutputValue"] for output in stack.get("Outputs", [])}
+        # One call per round: describing costs LocalStack the time in which it would create something.
         events = cloudformation.describe_stack_events(StackName=STACK)["StackEvents"]
+        states = {event["LogicalResourceId"]: event["ResourceStatus"] for event in reversed(events)}
+        status = states.pop(STACK, "CREATE_IN_PROGRESS")
         if not status.endswith("_IN_PROGRESS"):
-            raise PermanentError("deploy_failed", f"the stack is {status}:\n{_reasons(stack, events)}")
-        created = len({event["LogicalResourceId"] for event in events if event["ResourceStatus"] == "CREATE_COMPLETE"})
-        text = f"creating resources: {created} done (the template names {declared}, SAM adds roles and permissions)"
-        if text != reported:
-            progress(text)
-            reported = text
+            return _outputs(cloudformation, events)
+        created = sum(state == "CREATE_COMPLETE" for state in states.values())
+        if created > reported:
+            progress(
+                f"creating resources: {created} done (the template names {declared}, SAM adds roles and permissions)"
+            )
+            reported = created
         time.sleep(POLL_S)
     raise PermanentError("deploy_failed", f"the stack was not created within {DEADLINE_S:.0f} s")
 
 
+def _outputs(cloudformation: Any, events: Sequence[Mapping[str, Any]]) -> dict[str, str]:
+    stack = cloudformation.describe_stacks(StackName=STACK)["Stacks"][0]
+    if stack["StackStatus"] != "CREATE_COMPLETE":
+        raise PermanentError("deploy_failed", f"the stack is {stack['StackStatus']}:\n{_reasons(stack, events)}")
+    return {output["OutputKey"]: output["OutputValue"] for output in stack.get("Outputs", [])}
+
+
 def _reasons(stack: Mapping[str, Any], events: Sequence[Mapping[str, Any]]) -> str:
     failed = [event for event in events if event["ResourceStatus"].endswith("_FAILED")]
-    lines = [f"  {event['LogicalResourceId']}: {event.get('ResourceStatusReason', 'no reason given')}" for event in failed]
+    lines = [
+        f"  {event['LogicalResourceId']}: {event.get('ResourceStatusReason', 'no reason given')}" for event in failed
+    ]
     return "\n".join(lines) or f"  {stack.get('StackStatusReason', 'no reason given')}"

@@ -1,4 +1,4 @@
-"""The two environments of the embedded stack: LocalStack with our plugin, and what a Lambda sandbox has before layers."""
+"""The environments of the embedded stack: LocalStack with our plugin, and what a Lambda has before its layers."""
 
 import hashlib
 import shutil

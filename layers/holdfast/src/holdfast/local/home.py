@@ -16,12 +16,7 @@ class Home:
     root: Path
     path: Path
     template: Path
-
-    @property
-    def environments(self) -> Path:
-        """Shared between homes with HOLDFAST_LOCAL_ENVS: making them takes seconds and 330 MB."""
-        override = os.environ.get("HOLDFAST_LOCAL_ENVS")
-        return Path(override).resolve() if override else self.path / "env"
+    environments: Path
 
     @property
     def builds(self) -> Path:
@@ -61,7 +56,8 @@ class Home:
 def find(start: Path | None = None, home: Path | None = None) -> Home:
     """The nearest folder upward from `start` (default: the working directory) with a template.yaml.
 
-    `home` wins over HOLDFAST_LOCAL_HOME, which wins over `<root>/.local`. Fails with `template_missing`.
+    `home` wins over HOLDFAST_LOCAL_HOME, which wins over `<root>/.local`. HOLDFAST_LOCAL_ENVS lets several homes share
+    the Python environments, which take seconds and 330 MB to make. Fails with `template_missing`.
     """
     begin = (start or Path.cwd()).resolve()
     root = next((folder for folder in (begin, *begin.parents) if (folder / TEMPLATE).is_file()), None)
@@ -70,4 +66,6 @@ def find(start: Path | None = None, home: Path | None = None) -> Home:
             "template_missing", f"no {TEMPLATE} in {begin} or above", hint="run the command inside a clone of Holdfast"
         )
     override = home or os.environ.get("HOLDFAST_LOCAL_HOME")
-    return Home(root, Path(override).resolve() if override else root / ".local", root / TEMPLATE)
+    path = Path(override).resolve() if override else root / ".local"
+    shared = os.environ.get("HOLDFAST_LOCAL_ENVS")
+    return Home(root, path, root / TEMPLATE, Path(shared).resolve() if shared else path / "env")

@@ -1,4 +1,4 @@
-"""`up`, `down` and `status` of the embedded stack. One stack per home; its state is in memory, so `up` always deploys anew."""
+"""`up`, `down` and `status` of the embedded stack: one per home, in memory, deployed anew at every `up`."""
 
 import contextlib
 import fcntl
@@ -107,10 +107,10 @@ def status(home: Home) -> StackInfo | None:
 
 
 def _stop(home: Home) -> int:
-    state = _read(home.state)
-    if "stack_id" not in state:
+    stack_id = _read(home.state).get("stack_id")
+    if not isinstance(stack_id, str):
         return 0
-    stopped = processes.stop(state["stack_id"], state.get("pid"))
+    stopped = processes.kill(stack_id)
     home.state.unlink()
     return stopped
 

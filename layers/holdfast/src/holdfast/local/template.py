@@ -1,4 +1,4 @@
-"""Reads template.yaml and puts uploaded artefacts in the place of local paths: what `sam package` does, nothing else."""
+"""Reads template.yaml and puts uploaded artefacts in the place of local paths, as `sam package` does; no more."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass

@@ -15,7 +15,7 @@ class ProbeError(Exception):
 
 
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
-    print("probe", event)
+    sys.stdout.write(f"probe {event}\n")
     match event["do"]:
         case "greet":
             return {"greeting": greet(event["name"]), "arn": context.invoked_function_arn, "pid": os.getpid()}

@@ -1,6 +1,6 @@
 """The first lines of a Lambda process: tie its life to LocalStack's, then become awslambdaric.
 
-Runs in the lean Lambda environment, by path (`python -P bootstrap.py <handler> <parent pid>`), so it imports nothing of ours.
+Runs by path in the lean Lambda environment (`python -P bootstrap.py <handler> <parent pid>`): nothing of ours is there.
 """
 
 import ctypes

@@ -1,4 +1,4 @@
-"""Checks every call that an assumed role makes against that role's policies: `record` writes it down, `enforce` also refuses.
+"""Checks every call of an assumed role against its policies: `record` writes the outcome down, `enforce` also refuses.
 
 Each line of the record is one JSON object: role, action, resource, context, decision. Calls with the plain test
 credentials are nobody's role and pass.
@@ -92,7 +92,10 @@ def _statements(role_arn: str, account: str) -> list[dict[str, Any]]:
     if role is None:
         LOG.warning("role %s does not exist", role_arn)
         return []
-    documents = [*role.policies.values(), *(policy.document for policy in role.managed_policies.values())]
+    attached = [
+        version for policy in role.managed_policies.values() for version in policy.versions if version.is_default
+    ]
+    documents = [*role.policies.values(), *(version.document for version in attached)]
     parsed = [json.loads(document) if isinstance(document, str) else document for document in documents]
     return [statement for document in parsed for statement in as_list(document["Statement"])]
 

@@ -74,7 +74,7 @@ def _conditions_hold(conditions: Mapping[str, Mapping[str, Any]], context: Mappi
 
 def _condition_holds(operator: str, actual: str | None, wanted: list[str], unknown: bool) -> bool:
     name = operator.removesuffix("IfExists")
-    negated = name.startswith("StringNot") or name.startswith("ArnNot")
+    negated = name.startswith(("StringNot", "ArnNot"))
     test = OPERATORS.get(name.replace("Not", "", 1) if negated else name)
     if test is None:
         return unknown

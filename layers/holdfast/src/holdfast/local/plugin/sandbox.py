@@ -1,8 +1,9 @@
 """One Lambda execution environment: an operating system process that runs the real awslambdaric.
 
-No isolation beyond a process and a private temporary folder: memory limits, the read-only file system and /opt are AWS's.
+No isolation but a process and a private temporary folder: no memory limit, no read-only file system, no /opt.
 """
 
+import contextlib
 import json
 import os
 import queue
@@ -19,7 +20,7 @@ from pathlib import Path
 from holdfast.local.plugin.runtime_api import Invocation, Outcome, RuntimeApi
 
 INIT_TIMEOUT_S = 60.0  # AWS allows 10 s; a machine with two cores that starts seven functions at once needs more
-STOP_GRACE_S = 2.0
+STACK_MARK = "HOLDFAST_LOCAL_STACK"  # by which holdfast.local.processes finds what belongs to a stack
 LOG_LAG_S = 0.002  # a response may overtake the last log line, which comes through a pipe
 BOOTSTRAP = Path(__file__).with_name("bootstrap.py")
 
@@ -106,21 +107,12 @@ class Sandbox:
         return InvocationReport(outcome.payload, outcome.kind != "response", log, alive)
 
     def stop(self) -> None:
-        if self._process.poll() is None:
-            self._signal(signal.SIGTERM)
-            try:
-                self._process.wait(STOP_GRACE_S)
-            except subprocess.TimeoutExpired:
-                self._signal(signal.SIGKILL)
-                self._process.wait()
+        """Without a warning, as AWS ends a sandbox that has no extensions."""
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self._process.pid, signal.SIGKILL)
+        self._process.wait()
         self._api.close()
         shutil.rmtree(self._tmp, ignore_errors=True)
-
-    def _signal(self, number: int) -> None:
-        try:
-            os.killpg(self._process.pid, number)
-        except ProcessLookupError:
-            return
 
     def _spawn(self, environment: dict[str, str]) -> "subprocess.Popen[str]":
         function = self._function
@@ -153,6 +145,7 @@ class Sandbox:
             "_HANDLER": function.handler,
             "AWS_LAMBDA_RUNTIME_API": self._api.address,
             "AWS_EC2_METADATA_DISABLED": "true",
+            STACK_MARK: os.environ[STACK_MARK],
         }
 
     def _read_log(self) -> None:

@@ -68,7 +68,7 @@ class Clock:
 
 
 def _due(schedule: Any, after: datetime) -> datetime | None:
-    if schedule.state != "ENABLED":
+    if schedule.state not in ("ENABLED", None):  # moto keeps None after an update without a state; AWS means ENABLED
         return None
     start = _moment(schedule.start_date or schedule.last_modified_date).replace(microsecond=0)
     if schedule.start_date:
