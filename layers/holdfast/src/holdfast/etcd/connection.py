@@ -13,6 +13,8 @@ from holdfast.models.credentials import EtcdTls
 KEEPALIVE_MS = 10_000
 # A page of values may be large; a snapshot's messages are 32 KiB.
 MAX_MESSAGE_BYTES = 64 * 1024 * 1024
+# How far a member may send ahead of the reader: enough for 80 MB/s at 50 ms, and memory stays the same on every route.
+WINDOW_BYTES = 4 * 1024 * 1024
 
 
 def address(endpoint: str) -> tuple[str, int]:
@@ -29,11 +31,14 @@ def channel_options(server_name: str | None) -> list[tuple[str, str | int]]:
         ("grpc.keepalive_time_ms", KEEPALIVE_MS),
         ("grpc.keepalive_timeout_ms", KEEPALIVE_MS),
         ("grpc.http2.max_pings_without_data", 0),
+        # A window of fixed size; gRPC's own estimate let it grow to 60 MB of memory on loopback, and was no faster.
+        ("grpc.http2.bdp_probe", 0),
+        ("grpc.http2.lookahead_bytes", WINDOW_BYTES),
         # A member's own port, never through a web proxy that the environment happens to name.
         ("grpc.enable_http_proxy", 0),
         # A new channel starts without another one's reconnect back-off.
         ("grpc.use_local_subchannel_pool", 1),
-        # Streams are read on the caller's thread; a third less processor time for 32 KiB messages.
+        # Streams are read on the caller's thread: a quarter less processor time for 32 KiB messages.
         (ChannelOptions.SingleThreadedUnaryStream, 1),
     ]
     if server_name:

@@ -29,7 +29,7 @@ _SENTENCES: tuple[tuple[str, _Meaning], ...] = (
     ),
     ("permission denied", _Meaning(PermanentError, "etcd_permission_denied", _NEED_ROOT)),
     ("user name is empty", _Meaning(PermanentError, "etcd_permission_denied", _NEED_ROOT)),
-    ("user name not found", _Meaning(PermanentError, "etcd_permission_denied", _NEED_ROOT)),
+    ("user not found", _Meaning(PermanentError, "etcd_permission_denied", _NEED_ROOT)),
     ("invalid auth token", _Meaning(PermanentError, "etcd_permission_denied", _NEED_ROOT)),
     (
         "revision has been compacted",

@@ -47,12 +47,13 @@ class LocalEtcd:
         members: int = 3,
         snapshot: Path | None = None,
         quota_bytes: int | None = None,
+        authority: CertificateAuthority | None = None,
         timeout_s: float = 60.0,
     ) -> Self:
         """`folder` is made where it is missing. `snapshot` is a raw file as `etcdctl snapshot save` writes it; every
         member is restored from it under a fresh token. Ports that somebody takes meanwhile cost another attempt."""
         extra = ("--quota-backend-bytes", str(quota_bytes)) if quota_bytes else ()
-        authority = issue_ca()
+        authority = authority or issue_ca()
         for _ in range(START_ATTEMPTS):
             names = [f"etcd-{number}" for number in range(members)]
             cluster = cls(folder, authority, [LocalMember(name, folder / name, extra=extra) for name in names])

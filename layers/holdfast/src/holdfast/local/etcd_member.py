@@ -95,6 +95,10 @@ class LocalMember:
             self._process.kill()
             self._process.wait()
 
+    def wait(self) -> int:
+        """Until the process ends by itself; its exit code."""
+        return self._process.wait() if self._process is not None else 0
+
     def pause(self) -> None:
         """Stops answering while its kernel keeps the connections open."""
         self._signal(signal.SIGSTOP)
