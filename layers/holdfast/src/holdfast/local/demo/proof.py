@@ -27,7 +27,9 @@ def restore_and_compare(
         seconds = time.monotonic() - began
         comparison = _compare(snapshot, source.client(), manifest.source.endpoint, restored, report)
     if comparison.differences:
-        raise DamagedError("demo_mismatch", "; ".join(comparison.differences), hint="this backup is not what was stored")
+        raise DamagedError(
+            "demo_mismatch", "; ".join(comparison.differences), hint="this backup is not what was stored"
+        )
     return Restored(comparison, round(seconds, 2))
 
 

@@ -1,4 +1,4 @@
-"""What the demo needs before it can begin, and what it writes: its folder, the raw snapshot, the secret, cluster.yaml."""
+"""What the demo needs before it can begin, and what it writes: a folder, a raw snapshot, a secret, cluster.yaml."""
 
 import json
 import shutil
@@ -101,7 +101,11 @@ def write_cluster_file(folder: Folder, source: LocalEtcd) -> Path:
     return folder.cluster_file
 
 
-def clean(folder: Folder) -> None:
+def clean_work(folder: Folder) -> None:
+    shutil.rmtree(folder.work, ignore_errors=True)
+
+
+def clean_stack(folder: Folder) -> None:
     """Logs and unpacked code stay, data does not."""
-    for data in (folder.work, folder.home.run, folder.home.scratch):
+    for data in (folder.home.run, folder.home.scratch):
         shutil.rmtree(data, ignore_errors=True)

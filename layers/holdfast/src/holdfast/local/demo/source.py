@@ -6,6 +6,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from holdfast.local.demo.signals import undisturbed
 from holdfast.local.etcd_cluster import LocalEtcd
 
 MEMBERS = 3
@@ -29,8 +30,9 @@ class SourceCluster:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._stop.set()
-        self._thread.join(STOP_WITHIN_S)
+        with undisturbed():
+            self._stop.set()
+            self._thread.join(STOP_WITHIN_S)
 
     def wait(self) -> LocalEtcd:
         """The healthy cluster, or the error that kept it from becoming one."""

@@ -1,0 +1,1 @@
+"""The command line: it parses, calls a use-case, shows what came back. Its contract is docs/reference/cli.md."""

@@ -1,0 +1,192 @@
+"""`holdfast backup`: start one, look at what there is, verify it, fetch it."""
+
+import secrets
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from holdfast.cli.cluster import ClusterArgument
+from holdfast.cli.context import Session, session_of
+from holdfast.cli.options import NOTE
+from holdfast.cli.render import console, facts, human_bytes, human_seconds, moment, result, table
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from holdfast.models.backup import BackupEntry, Manifest, VerificationReport
+
+app = typer.Typer(help="Take, list, verify and download backups.", no_args_is_help=True)
+
+BackupArgument = Annotated[
+    str, typer.Argument(metavar="BACKUP", help='A backup\'s id, or "latest": the newest verified one.')
+]
+
+
+@app.command("run", epilog=NOTE)
+def run_backup(
+    context: typer.Context,
+    cluster: ClusterArgument,
+    wait: Annotated[bool, typer.Option("--wait", help="Show the phases until the run has ended.")] = False,
+) -> None:
+    """Start a backup now. With --wait the exit code is the run's: 1 failed, 3 refused."""
+    from holdfast.cli.run_commands import watch_to_the_end
+    from holdfast.engine.starting import start_manual
+
+    session = session_of(context)
+    started = start_manual(session.services, cluster, secrets.token_hex(8))
+    if wait:
+        watch_to_the_end(session, cluster, started.run_id, just_started=True)
+        return
+    result(
+        {"started": started},
+        lambda: [f"run {started.run_id} has started; holdfast run watch {started.run_id} follows it"],
+        as_json=session.as_json,
+    )
+
+
+@app.command("list", epilog=NOTE)
+def list_of_backups(context: typer.Context, cluster: ClusterArgument) -> None:
+    """List a cluster's backups, the newest first."""
+    session = session_of(context)
+    entries = _entries(session, cluster)
+    result(
+        {"backups": entries},
+        lambda: [backup_table(entries) if entries else f"cluster {cluster} has no backups yet"],
+        as_json=session.as_json,
+    )
+
+
+def _entries(session: Session, cluster: str) -> "list[BackupEntry]":
+    """A removed cluster still has its backups; an id with neither is `cluster_unknown`."""
+    from holdfast.engine.catalog import list_backups
+
+    entries = list_backups(session.services.reader, cluster)
+    if not entries:
+        session.services.clusters.get(cluster)
+    return entries
+
+
+_STYLES = {"verified": "green", "damaged": "bold red"}
+
+
+def backup_table(entries: "list[BackupEntry]") -> "Table":
+    from rich.text import Text
+
+    rows = (
+        (
+            entry.backup_id,
+            moment(entry.taken_at),
+            entry.kind,
+            Text(entry.state, style=_STYLES.get(entry.state, "yellow")),
+            human_bytes(entry.size),
+        )
+        for entry in entries
+    )
+    return table(("BACKUP", "TAKEN", "KIND", "STATE", "SIZE"), rows, right=("SIZE",))
+
+
+@app.command(epilog=NOTE)
+def show(context: typer.Context, cluster: ClusterArgument, backup: BackupArgument) -> None:
+    """Show a backup: where it came from, what is in it, what its verification found."""
+    from holdfast.cli.backup_details import details, load_details
+
+    session = session_of(context)
+    found = load_details(session.services.reader, cluster, _chosen(session, cluster, backup))
+    result(
+        {"manifest": found.manifest, "verification": found.verification, "damage": found.damage},
+        lambda: details(found),
+        as_json=session.as_json,
+    )
+
+
+def _chosen(session: Session, cluster: str, backup: str) -> str:
+    """`latest` is never one that nobody verified."""
+    from holdfast.errors import PermanentError
+
+    if backup != "latest":
+        return backup
+    entries = _entries(session, cluster)
+    newest = next((entry.backup_id for entry in entries if entry.state == "verified"), None)
+    if newest is None:
+        raise PermanentError(
+            "no_verified_backup",
+            f"cluster {cluster} has no verified backup ({len(entries)} listed)",
+            hint=f"holdfast backup list {cluster}; holdfast backup run {cluster} --wait",
+        )
+    return newest
+
+
+@app.command(epilog=NOTE)
+def verify(
+    context: typer.Context,
+    cluster: ClusterArgument,
+    backup: BackupArgument,
+    work_dir: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Where the unpacked database fits for a moment.")
+    ] = None,
+) -> None:
+    """Read a backup back whole and check all of it, here and now. Exit code 1 when it is damaged."""
+    import tempfile
+
+    from holdfast.cli.live import byte_bar
+    from holdfast.engine.catalog import load_manifest
+    from holdfast.engine.verification import verify_backup
+
+    session = session_of(context)
+    chosen = _chosen(session, cluster, backup)
+    manifest, _ = load_manifest(session.services.reader, cluster, chosen)
+    with byte_bar(console(stderr=True), "reading back", manifest.snapshot.size) as progress:
+        report = verify_backup(
+            session.services.reader,
+            cluster,
+            chosen,
+            work_dir=work_dir or Path(tempfile.gettempdir()),
+            clock=session.services.clock,
+            progress=progress,
+        )
+    result(
+        {"verification": report},
+        lambda: [_sound(manifest, report)],
+        as_json=session.as_json,
+    )
+
+
+def _sound(manifest: "Manifest", report: "VerificationReport") -> str:
+    found = report.database
+    return (
+        f"sound: {manifest.backup_id}, {human_bytes(manifest.snapshot.raw_size)} read and checked"
+        f" in {human_seconds(report.seconds)}: revision {found.head.revision}, {found.live_keys} keys"
+    )
+
+
+@app.command("download", epilog=NOTE)
+def download_backup(
+    context: typer.Context,
+    cluster: ClusterArgument,
+    backup: BackupArgument,
+    directory: Annotated[Path, typer.Argument(metavar="DIR", help="Where snapshot.db and manifest.json go.")],
+) -> None:
+    """Fetch a backup, unpacked and checked, ready for `etcdutl snapshot restore`."""
+    from holdfast.cli.live import byte_bar
+    from holdfast.engine.catalog import load_manifest
+    from holdfast.engine.download import download
+
+    session = session_of(context)
+    chosen = _chosen(session, cluster, backup)
+    manifest, _ = load_manifest(session.services.reader, cluster, chosen)
+    with byte_bar(console(stderr=True), "downloading", manifest.snapshot.size) as progress:
+        path, manifest = download(session.services.reader, cluster, chosen, directory, progress)
+    result(
+        {"path": str(path), "manifest": manifest},
+        lambda: [
+            facts(
+                (
+                    ("file", f"{path} ({human_bytes(manifest.snapshot.raw_size)}, mode 0600: it holds every Secret)"),
+                    ("sha256", manifest.snapshot.sha256),
+                    ("look", f"holdfast snapshot inspect {path}"),
+                )
+            )
+        ],
+        as_json=session.as_json,
+    )

@@ -1,0 +1,81 @@
+"""What `holdfast backup show` shows: the manifest, and what reading the backup back found."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from holdfast.cli.render import facts, human_bytes, human_seconds, human_speed, moment
+from holdfast.engine.catalog import load_manifest
+from holdfast.engine.verification import load_report
+from holdfast.errors import PermanentError
+from holdfast.models.backup import DamageReport, Manifest, VerificationReport
+from holdfast.planning.naming import DAMAGED, backup_key
+from holdfast.storage.base import ObjectReader
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+
+@dataclass(frozen=True)
+class BackupDetails:
+    manifest: Manifest
+    verification: VerificationReport | None
+    damage: DamageReport | None
+
+    @property
+    def state(self) -> str:
+        if self.damage:
+            return f"damaged: {self.damage.message} [{self.damage.code}]"
+        if self.verification:
+            return f"verified {moment(self.verification.verified_at)} in {human_seconds(self.verification.seconds)}"
+        return "sealed, not verified"
+
+
+def load_details(reader: ObjectReader, cluster: str, backup: str) -> BackupDetails:
+    manifest, _ = load_manifest(reader, cluster, backup)
+    return BackupDetails(manifest, _verification(reader, cluster, backup), _damage(reader, cluster, backup))
+
+
+def _verification(reader: ObjectReader, cluster: str, backup: str) -> VerificationReport | None:
+    try:
+        return load_report(reader, cluster, backup)
+    except PermanentError as error:
+        if error.code != "backup_not_verified":
+            raise
+        return None
+
+
+def _damage(reader: ObjectReader, cluster: str, backup: str) -> DamageReport | None:
+    try:
+        return DamageReport.model_validate_json(reader.read(backup_key(cluster, backup, DAMAGED)))
+    except PermanentError as error:
+        if error.code != "object_not_found":
+            raise
+        return None
+
+
+def details(found: BackupDetails) -> "Iterator[RenderableType]":
+    yield facts(_lines(found))
+    for warning in found.manifest.warnings:
+        yield f"warning: {warning}"
+
+
+def _lines(found: BackupDetails) -> Iterator[tuple[str, str]]:
+    manifest = found.manifest
+    snapshot, source = manifest.snapshot, manifest.source
+    seconds = (snapshot.finished_at - snapshot.started_at).total_seconds()
+    yield "backup", f"{manifest.backup_id} ({manifest.kind}) of cluster {manifest.cluster_id}"
+    yield "state", found.state
+    yield (
+        "taken",
+        f"{moment(snapshot.started_at)} in {human_seconds(seconds)}, {human_speed(snapshot.raw_size, seconds)}",
+    )
+    yield "size", f"{human_bytes(snapshot.raw_size)}, compressed {human_bytes(snapshot.size)}"
+    yield "member", f"{source.member_name} at {source.endpoint}, etcd {source.etcd_version}"
+    yield "because", source.reason
+    yield "revision", f"{manifest.database.revision}, compacted at {manifest.database.compact_revision}"
+    if found.verification:
+        database = found.verification.database
+        yield "keys", f"{database.live_keys} live, {database.records} records, {len(database.resources)} resources"
+    yield "sha256", snapshot.sha256
+    yield "object", snapshot.key

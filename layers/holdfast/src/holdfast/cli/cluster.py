@@ -1,0 +1,112 @@
+"""`holdfast cluster`: the registry of clusters and their schedules."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from holdfast.cli.context import session_of
+from holdfast.cli.options import NOTE
+from holdfast.cli.render import facts, result, table
+
+if TYPE_CHECKING:
+    from holdfast.models.cluster import ClusterSpec
+    from holdfast.models.schedule import ScheduleRequest
+
+app = typer.Typer(help="Register clusters and their schedules.", no_args_is_help=True)
+
+ClusterArgument = Annotated[str, typer.Argument(metavar="ID", help="The cluster's id.")]
+
+
+@app.command(epilog=NOTE)
+def apply(
+    context: typer.Context,
+    file: Annotated[Path, typer.Option("--file", "-f", metavar="FILE", help="The cluster's YAML file.")],
+    replace: Annotated[
+        bool, typer.Option("--replace", help="The id's cluster has moved: accept another driver or other endpoints.")
+    ] = False,
+) -> None:
+    """Register a cluster, or change it, with its schedule."""
+    from holdfast.cli.spec_file import load_cluster_spec
+    from holdfast.engine.clusters import apply_cluster
+
+    session = session_of(context)
+    applied = apply_cluster(session.services, load_cluster_spec(file), replace=replace)
+    result(
+        {"applied": applied},
+        lambda: [f"cluster {applied.cluster_id} {applied.change}; schedule: {schedule_text(applied.schedule)}"],
+        as_json=session.as_json,
+    )
+
+
+@app.command("list", epilog=NOTE)
+def list_clusters(context: typer.Context) -> None:
+    """Show every registered cluster."""
+    session = session_of(context)
+    specs = session.services.clusters.list()
+    result(
+        {"clusters": specs},
+        lambda: [table(("ID", "DRIVER", "ENDPOINTS", "SCHEDULE", "KEEPS"), map(_row, specs)) if specs else _NONE],
+        as_json=session.as_json,
+    )
+
+
+_NONE = "no cluster is registered; holdfast cluster apply -f FILE registers one"
+
+
+def _row(spec: "ClusterSpec") -> tuple[str, str, str, str, str]:
+    return (spec.id, spec.driver, str(len(spec.transport.endpoints)), _wished(spec), str(spec.retention.keep_last))
+
+
+def _wished(spec: "ClusterSpec") -> str:
+    wish = spec.schedule
+    if wish is None:
+        return "none"
+    text = wish.cron or f"every {wish.rate}"
+    return f"{text} {wish.timezone}" + (" (paused)" if wish.paused else "")
+
+
+def schedule_text(request: "ScheduleRequest | None") -> str:
+    if request is None:
+        return "none"
+    window = f", within {request.flexible_minutes} min" if request.flexible_minutes else ""
+    return f"{request.expression} {request.timezone}{window}" + ("" if request.enabled else " (paused)")
+
+
+@app.command(epilog=NOTE)
+def show(context: typer.Context, cluster: ClusterArgument) -> None:
+    """Show one cluster, and its schedule as EventBridge has it."""
+    session = session_of(context)
+    spec = session.services.clusters.get(cluster)
+    schedule = session.services.schedules.get(cluster)
+    result(
+        {"cluster": spec, "schedule": schedule},
+        lambda: [
+            facts(
+                (
+                    ("id", spec.id),
+                    ("driver", spec.driver),
+                    ("description", spec.description or "-"),
+                    ("endpoints", "\n".join(spec.transport.endpoints)),
+                    ("credentials", spec.transport.credentials),
+                    ("schedule", schedule_text(schedule)),
+                    ("keeps", f"the newest {spec.retention.keep_last} verified backups"),
+                )
+            )
+        ],
+        as_json=session.as_json,
+    )
+
+
+@app.command(epilog=NOTE)
+def remove(context: typer.Context, cluster: ClusterArgument) -> None:
+    """Forget a cluster and its schedule. Its backups stay."""
+    from holdfast.engine.clusters import remove_cluster
+
+    session = session_of(context)
+    remove_cluster(session.services, cluster)
+    result(
+        {"removed": cluster},
+        lambda: [f"cluster {cluster} and its schedule are removed; its backups stay where they are"],
+        as_json=session.as_json,
+    )

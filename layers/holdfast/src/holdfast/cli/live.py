@@ -1,0 +1,125 @@
+"""A run's phases while it runs: moving on a terminal, one line per change elsewhere. On standard error."""
+
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
+from rich.progress_bar import ProgressBar
+from rich.spinner import Spinner
+from rich.table import Table
+from rich.text import Text
+
+from holdfast.cli.render import human_bytes, human_seconds
+from holdfast.engine.watching import PHASES, Observation
+
+if TYPE_CHECKING:
+    from holdfast.models.run import Outcome, Progress
+
+BAR_WIDTH = 30
+
+
+def show_run(screen: Console, observations: Iterable[Observation]) -> Observation:
+    """Shows every observation; the last one is the answer."""
+    return _moving(screen, observations) if screen.is_terminal else _in_lines(screen, observations)
+
+
+def _moving(screen: Console, observations: Iterable[Observation]) -> Observation:
+    view = _PhaseTable()
+    with Live(view, console=screen, refresh_per_second=10):
+        for seen in observations:
+            view.seen = seen
+    return _last(view.seen)
+
+
+def _in_lines(screen: Console, observations: Iterable[Observation]) -> Observation:
+    last: Observation | None = None
+    said = ""
+    for last in observations:
+        for line in _news(last, said):
+            screen.print(Text(f"{datetime.now(UTC):%H:%M:%S} {line}"))
+            said = line
+    return _last(last)
+
+
+def _last(seen: Observation | None) -> Observation:
+    if seen is None:
+        raise ValueError("a run is observed at least once")
+    return seen
+
+
+def _news(seen: Observation, said: str) -> Iterator[str]:
+    """The lines that say more than the last one said. A phase that came and went between two looks is named too."""
+    before = said.split()[0] if said else ""
+    known = PHASES.index(before) + 1 if before in PHASES else 0
+    yield from seen.entered[known:-1] if before != seen.phase else ()
+    line = seen.phase
+    progress = seen.progress
+    if progress is not None and not seen.ended:
+        line += f" {percentage(progress)} % of {human_bytes(progress.total)}"
+    if line and line != said and not (seen.ended and before == seen.phase):
+        yield line
+
+
+def percentage(progress: "Progress") -> int:
+    return min(100, round(100 * progress.done / progress.total))
+
+
+class _PhaseTable:
+    """Drawn anew ten times a second, from the last observation."""
+
+    def __init__(self) -> None:
+        self.seen: Observation | None = None
+        self._began = time.monotonic()
+        self._spinner = Spinner("dots", style="cyan")
+
+    def __rich__(self) -> RenderableType:
+        elapsed = human_seconds(round(time.monotonic() - self._began, 1) + 1e-9)
+        if self.seen is None or not self.seen.phase:
+            return Group(Spinner("dots", text=f"waiting for the run to start ({elapsed})", style="cyan"))
+        rows = Table.grid(padding=(0, 1))
+        for phase in PHASES:
+            rows.add_row("  ", *self._row(phase, self.seen, elapsed))
+        return rows
+
+    def _row(
+        self, phase: str, seen: Observation, elapsed: str
+    ) -> tuple[RenderableType, RenderableType, RenderableType]:
+        outcome = seen.record.outcome if seen.record else None
+        if phase not in seen.entered:
+            return Text("·", style="dim"), Text(phase, style="dim"), Text("")
+        if phase != seen.phase or (outcome and outcome.status == "succeeded"):
+            return Text("✓", style="green"), Text(phase), Text("")
+        if outcome:
+            return Text("✗", style="red"), Text(phase, style="red"), Text(_reason(outcome))
+        return self._spinner, Text(phase, style="bold"), _bar(seen.progress) or Text(elapsed, style="dim")
+
+
+def _reason(outcome: "Outcome") -> str:
+    return outcome.error.code if outcome.error else ""
+
+
+def _bar(progress: "Progress | None") -> RenderableType | None:
+    if progress is None:
+        return None
+    grid = Table.grid(padding=(0, 1))
+    size = f"{human_bytes(progress.done)} of {human_bytes(progress.total)}"
+    grid.add_row(
+        ProgressBar(total=progress.total, completed=progress.done, width=BAR_WIDTH),
+        Text(f"{percentage(progress):3d} %  {size}"),
+    )
+    return grid
+
+
+@contextmanager
+def byte_bar(screen: Console, title: str, total: int) -> Iterator[Callable[[int], None]]:
+    """A bar over `total` bytes on a terminal, nothing elsewhere. What it gives is called with the bytes done so far."""
+    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
+    with Progress(*columns, console=screen, disable=not screen.is_terminal, transient=True) as progress:
+        task = progress.add_task(title, total=total)
+        yield lambda done: progress.update(task, completed=done)
