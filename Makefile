@@ -7,7 +7,7 @@ BIN := .venv/bin
 PIP_INSTALL = $(UV) pip install --quiet --require-hashes
 COMPILE = ../$(UV) pip compile --quiet --python-version 3.13 --generate-hashes --no-emit-index-url --no-emit-find-links --custom-compile-command 'make requirements'
 
-.PHONY: help setup requirements check format test demo local bench build clean
+.PHONY: help setup requirements proto check format test demo local bench build clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' Makefile
@@ -29,6 +29,9 @@ $(UV): requirements/uv.txt
 requirements: $(UV) ## compile requirements/*.in again (needs the registry)
 	cd requirements && for set in runtime development lambda sam uv; do $(COMPILE) $$set.in -o $$set.txt || exit 1; done
 	cd requirements && $(COMPILE) --exclude-newer 2026-03-05 embedded.in -o embedded.txt
+
+proto: setup ## generate the etcd messages again (a test compares them with rpc.proto)
+	$(BIN)/python -m grpc_tools.protoc -I layers/holdfast/src --python_out=layers/holdfast/src --pyi_out=layers/holdfast/src holdfast/etcd/rpc.proto
 
 clean: ## remove environments, builds and the embedded stack's state
 	rm -rf .venv .tools .build .aws-sam .local
