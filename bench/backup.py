@@ -1,0 +1,145 @@
+"""How long a backup takes beside `etcdctl snapshot save` and beside what people script today, in one run, by turns.
+
+python -m bench.backup --mb 400 --s3 ceph -o json
+"""
+
+import argparse
+import json
+import os
+import platform
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from statistics import median
+
+from rich.console import Console
+from rich.table import Table
+
+from bench.fill import MB, fill
+from bench.peers import etcdctl_save, require_peers, save_compress_copy
+from bench.problem import BenchError
+from bench.stores import Target, store
+from bench.worker import Job, Result
+from holdfast.local.etcd_cluster import LocalEtcd
+
+QUOTA_BYTES = 8 * 1024**3
+
+
+@dataclass
+class Rounds:
+    """What each round took, in seconds; the figures are medians over the rounds."""
+
+    etcdctl: list[float] = field(default_factory=list)
+    peer: list[float] = field(default_factory=list)
+    backup: list[Result] = field(default_factory=list)
+    backup_process: list[float] = field(default_factory=list)
+    verify: list[Result] = field(default_factory=list)
+
+    def figures(self) -> dict[str, float | int | dict[str, float]]:
+        etcdctl, peer = median(self.etcdctl), median(self.peer)
+        holdfast, verify = (median(result.seconds for result in results) for results in (self.backup, self.verify))
+        last = self.backup[-1]
+        phases = {name: round(median(each.phases[name] for each in self.backup), 3) for name in last.phases}
+        return {
+            "db_mb": round(last.raw_size / MB, 1),
+            "etcdctl_save_s": round(etcdctl, 3),
+            "holdfast_s": round(holdfast, 3),
+            "holdfast_process_s": round(median(self.backup_process), 3),
+            "phases_s": phases,
+            "ratio": round(holdfast / etcdctl, 3),
+            "peer_s": round(peer, 3),
+            "peer_ratio": round(holdfast / peer, 3),
+            "verify_s": round(verify, 3),
+            "verify_mb_s": round(last.raw_size / MB / verify, 1),
+            "peak_rss_mb": max(result.peak_rss_mb for result in self.backup),
+            "verify_peak_rss_mb": max(result.peak_rss_mb for result in self.verify),
+            "compressed_ratio": round(last.size / last.raw_size, 4),
+        }
+
+
+def measure(cluster: LocalEtcd, target: Target, folder: Path, repeat: int, note: Console) -> Rounds:
+    rounds = Rounds()
+    file = folder / "peer.db"
+    etcdctl_save(cluster, file)  # warms the page cache for everyone
+    for number in range(repeat):
+        note.print(f"round {number + 1} of {repeat}")
+        rounds.etcdctl.append(etcdctl_save(cluster, file))
+        started = time.perf_counter()
+        made = _work(Job(asdict(target), list(cluster.endpoints), _tls(cluster)))
+        rounds.backup_process.append(time.perf_counter() - started)
+        rounds.backup.append(made)
+        rounds.peer.append(save_compress_copy(cluster, file, target, f"peer/{number}.db.zst"))
+        rounds.verify.append(_work(Job(asdict(target), list(cluster.endpoints), _tls(cluster), made.backup_id)))
+        _empty(target)
+    return rounds
+
+
+def _tls(cluster: LocalEtcd) -> dict[str, str]:
+    tls = cluster.tls
+    return {name: getattr(tls, name).get_secret_value() for name in ("ca", "cert", "key")}
+
+
+def _work(job: Job) -> Result:
+    command = [sys.executable, "-m", "bench.worker"]
+    done = subprocess.run(command, input=json.dumps(asdict(job)), capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        raise BenchError(f"the measured process failed:\n{done.stderr[-3000:]}")
+    return Result(**json.loads(done.stdout))
+
+
+def _empty(target: Target) -> None:
+    """Stores in memory would fill up."""
+    client = target.client()
+    for entry in client.list_objects_v2(Bucket=target.bucket).get("Contents", ()):
+        client.delete_object(Bucket=target.bucket, Key=entry["Key"])
+
+
+def run(megabytes: int, store_name: str, repeat: int, note: Console) -> dict[str, object]:
+    require_peers()
+    with tempfile.TemporaryDirectory(prefix="holdfast-bench-") as name:
+        folder = Path(name)
+        note.print(f"starting etcd and {store_name}")
+        with (
+            LocalEtcd.start(folder / "etcd", members=1, quota_bytes=QUOTA_BYTES) as cluster,
+            store(store_name, folder) as target,
+        ):
+            note.print(f"filling etcd with {megabytes} MB")
+            keys = fill(cluster, megabytes)
+            rounds = measure(cluster, target, folder, repeat, note)
+    machine = f"{platform.machine()}, {os.cpu_count()} CPUs, load {os.getloadavg()[0]:.1f}"
+    return {"s3": target.name, "machine": machine, "repeat": repeat, "keys": keys, **rounds.figures()}
+
+
+def _table(figures: dict[str, object]) -> Table:
+    table = Table("figure", "value", title=f"backup of {figures['db_mb']} MB to {figures['s3']}")
+    for name, value in figures.items():
+        table.add_row(name, str(value))
+    return table
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description="measure a backup against etcdctl and against etcdctl, zstd and aws")
+    parser.add_argument("--mb", type=int, default=400, help="size of the database (default 400)")
+    parser.add_argument("--s3", default="localstack", help="localstack, ceph, or the URL of an S3 server")
+    parser.add_argument("--endpoint-url", help="the same as --s3 URL")
+    parser.add_argument("--repeat", type=int, default=3, help="rounds; the figures are medians (default 3)")
+    parser.add_argument("-o", "--output", choices=("table", "json"), default="table")
+    arguments = parser.parse_args()
+    note = Console(stderr=True)
+    try:
+        figures = run(arguments.mb, arguments.endpoint_url or arguments.s3, arguments.repeat, note)
+    except BenchError as error:
+        note.print(f"error: {error}", style="red", markup=False)
+        return 1
+    if arguments.output == "json":
+        print(json.dumps(figures, indent=2))
+    else:
+        Console().print(_table(figures))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,88 @@
+"""The object stores that a measurement can run against."""
+
+import contextlib
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from tempfile import mkdtemp
+from typing import Any
+
+import boto3
+
+from bench.ceph import ACCESS_KEY, SECRET_KEY, ceph_gateway
+from holdfast.local import environments, home, localstack, processes
+from holdfast.storage.s3_client import Checksums, s3_client
+
+REGION = "eu-central-1"
+
+
+@dataclass(frozen=True)
+class Target:
+    """One bucket of one store, as a child process can be told it."""
+
+    name: str
+    url: str
+    checksums: Checksums
+    access_key: str = "test"
+    secret_key: str = "test"  # noqa: S105 - what emulations take
+    bucket: str = ""
+
+    def client(self) -> Any:
+        session = boto3.Session(
+            aws_access_key_id=self.access_key, aws_secret_access_key=self.secret_key, region_name=REGION
+        )
+        return s3_client(session, endpoint_url=self.url, checksums=self.checksums)
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """What makes the AWS CLI talk to this store."""
+        quiet = {
+            "AWS_REQUEST_CHECKSUM_CALCULATION": "when_required",
+            "AWS_RESPONSE_CHECKSUM_VALIDATION": "when_required",
+        }
+        return {
+            "AWS_ENDPOINT_URL": self.url,
+            "AWS_ACCESS_KEY_ID": self.access_key,
+            "AWS_SECRET_ACCESS_KEY": self.secret_key,
+            "AWS_DEFAULT_REGION": REGION,
+            **(quiet if self.checksums == "none" else {}),
+        }
+
+
+@contextlib.contextmanager
+def store(name: str, folder: Path) -> Iterator[Target]:
+    """`name` is "ceph", "localstack", or the URL of an S3 server that takes AWS_ACCESS_KEY_ID test."""
+    if name == "ceph":
+        # Its sockets' paths may have 107 characters at most.
+        short = Path(mkdtemp(prefix="ceph-"))
+        with ceph_gateway(short / "c") as url:
+            yield _with_bucket(Target(name, url, "none", ACCESS_KEY, SECRET_KEY))
+    elif name == "localstack":
+        with _localstack(folder / "localstack") as url:
+            yield _with_bucket(Target(name, url, "sha256"))
+    else:
+        yield _with_bucket(Target("url", name, "sha256"))
+
+
+def _with_bucket(target: Target) -> Target:
+    bucket = f"bench-{uuid.uuid4().hex[:10]}"
+    place = {} if target.name == "ceph" else {"CreateBucketConfiguration": {"LocationConstraint": REGION}}
+    target.client().create_bucket(Bucket=bucket, **place)
+    return replace(target, bucket=bucket)
+
+
+@contextlib.contextmanager
+def _localstack(folder: Path) -> Iterator[str]:
+    """LocalStack as the embedded stack starts it, with nothing deployed."""
+    project = home.find()
+    own = replace(project, path=folder)
+    folder.mkdir(parents=True)
+    launch = localstack.Launch(uuid.uuid4().hex, localstack.choose_port(None), "record")
+    process = localstack.start(own, environments.ensure(own, print), launch)
+    try:
+        localstack.wait_ready(process, own, launch.port)
+        yield f"http://127.0.0.1:{launch.port}"
+    finally:
+        processes.kill(launch.stack_id)
+        process.wait()

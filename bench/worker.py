@@ -1,0 +1,122 @@
+"""One backup, or one verification, in a process of its own: then its peak memory is its own too.
+
+Reads a `Job` as JSON from standard input, prints a `Result` as JSON. The engine's functions run as in Lambda, with the
+registry, the lease and the run's record in memory; etcd and the object store are real.
+"""
+
+import json
+import resource
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from bench.stores import Target
+from holdfast.credentials.memory import MemoryCredentials
+from holdfast.engine import backup
+from holdfast.engine.verification import verify_backup
+from holdfast.etcd.base import EtcdCluster
+from holdfast.etcd.client import GrpcEtcdCluster
+from holdfast.executions.memory import MemoryExecutions
+from holdfast.models.cluster import ClusterSpec, EtcdTransport
+from holdfast.models.credentials import EtcdTls
+from holdfast.models.run import BackupRequest
+from holdfast.notify.memory import MemoryNotifier
+from holdfast.planning.naming import backup_id, run_id
+from holdfast.schedules.memory import MemorySchedules
+from holdfast.state.memory import MemoryClusters, MemoryLeases, MemoryRuns
+from holdfast.storage.s3 import S3Bucket
+
+CLUSTER, SECRET = "bench", "holdfast/bench/etcd"
+
+
+@dataclass(frozen=True)
+class Job:
+    """`backup_id` empty: make a backup. Otherwise verify that one."""
+
+    target: dict[str, str]
+    endpoints: list[str]
+    tls: dict[str, str]
+    backup_id: str = ""
+
+
+@dataclass(frozen=True)
+class Result:
+    """`seconds` is the work alone, `phases` what it consists of; sizes are bytes."""
+
+    backup_id: str
+    seconds: float
+    phases: dict[str, float]
+    peak_rss_mb: int
+    raw_size: int
+    size: int
+
+
+class BenchServices:
+    def __init__(self, job: Job) -> None:
+        target = Target(**job.target)  # type: ignore[arg-type]
+        self.bucket = S3Bucket(target.client(), target.bucket, checksums=target.checksums)
+        self.reader = self.writer = self.remover = self.bucket
+        self.clusters, self.leases, self.runs = MemoryClusters(), MemoryLeases(), MemoryRuns()
+        self.credentials = MemoryCredentials({SECRET: json.dumps(job.tls)})
+        self.schedules, self.executions, self.notifier = MemorySchedules(), MemoryExecutions(), MemoryNotifier()
+        transport = {"kind": "etcd", "endpoints": job.endpoints, "credentials": SECRET}
+        spec = ClusterSpec.model_validate({"id": CLUSTER, "driver": "kubeadm", "transport": transport})
+        self.clusters.put(spec, replace=True)
+
+    @property
+    def clock(self) -> Callable[[], datetime]:
+        return lambda: datetime.now(UTC)
+
+    @property
+    def etcd(self) -> Callable[[EtcdTransport, EtcdTls], EtcdCluster]:
+        return lambda transport, tls: GrpcEtcdCluster(transport.endpoints, tls)
+
+
+class Stopwatch:
+    def __init__(self) -> None:
+        self.phases: dict[str, float] = {}
+
+    def time[T](self, phase: str, work: Callable[[], T]) -> T:
+        started = time.perf_counter()
+        result = work()
+        self.phases[phase] = time.perf_counter() - started
+        return result
+
+
+def make_backup(services: BenchServices) -> Result:
+    watch, now = Stopwatch(), services.clock()
+    name = run_id(CLUSTER, backup_id(now, "manual", now.isoformat()))
+    run = watch.time("start", lambda: backup.start(services, BackupRequest(cluster=CLUSTER), name, now))
+    snapshot = watch.time("snapshot", lambda: backup.take_snapshot(services, run))
+    watch.time("seal", lambda: backup.seal(services, run, snapshot))
+    return _result(run.backup_id, watch, snapshot.raw_size, snapshot.size)
+
+
+def verify(services: BenchServices, backup_name: str) -> Result:
+    watch = Stopwatch()
+    with tempfile.TemporaryDirectory() as folder:
+        report = watch.time(
+            "verify",
+            lambda: verify_backup(services.bucket, CLUSTER, backup_name, work_dir=Path(folder), clock=services.clock),
+        )
+    return _result(backup_name, watch, report.database.size, 0)
+
+
+def _result(backup_name: str, watch: Stopwatch, raw_size: int, size: int) -> Result:
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
+    return Result(backup_name, sum(watch.phases.values()), watch.phases, peak, raw_size, size)
+
+
+def main() -> None:
+    job = Job(**json.load(sys.stdin))
+    services = BenchServices(job)
+    result = verify(services, job.backup_id) if job.backup_id else make_backup(services)
+    json.dump(asdict(result), sys.stdout)
+
+
+if __name__ == "__main__":
+    main()
