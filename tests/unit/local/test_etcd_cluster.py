@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from holdfast.errors import PermanentError
+from holdfast.errors import PermanentError, TransientError
 from holdfast.local.etcd_cluster import LocalEtcd
-from holdfast.local.etcd_member import LocalMember
+from holdfast.local.etcd_member import LocalMember, free_port
 from holdfast.local.pki import issue_ca
 
 STARTS_AND_WAITS = """
@@ -72,11 +72,28 @@ def test_a_stopped_member_comes_back_with_its_data(tmp_path: Path) -> None:
 
 def test_a_port_that_somebody_took_is_recognised(tmp_path: Path) -> None:
     with LocalEtcd.start(tmp_path / "first", members=1) as first:
-        second = LocalMember("late", tmp_path / "late", client_port=first.members[0].client_port)
+        second = LocalMember("late", tmp_path / "late", first.members[0].client_port, free_port())
         second.write_certificates(issue_ca())
         second.start(f"late={second.peer_url}", "token")
         assert second.wait() != 0
         assert second.port_was_taken()
+
+
+def test_a_start_on_a_port_that_somebody_took_is_repeated_on_another(tmp_path: Path) -> None:
+    with LocalEtcd.start(tmp_path / "first", members=1) as first:
+        taken = first.members[0].client_port
+        ports = iter([taken])
+        with LocalEtcd.start(tmp_path / "second", members=1, port=lambda: next(ports, 0) or free_port()) as second:
+            assert second.members[0].client_port != taken
+            assert len(second.client().facts().statuses) == 1
+
+
+def test_a_start_gives_up_when_every_port_is_taken(tmp_path: Path) -> None:
+    with LocalEtcd.start(tmp_path / "first", members=1) as first:
+        taken = first.members[0].client_port
+        with pytest.raises(TransientError) as caught:
+            LocalEtcd.start(tmp_path / "second", members=1, port=lambda: taken)
+    assert caught.value.code == "etcd_ports_taken"
 
 
 def test_an_etcdctl_that_fails_says_what_etcd_said(tmp_path: Path) -> None:

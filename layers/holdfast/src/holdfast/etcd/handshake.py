@@ -16,6 +16,8 @@ from holdfast.etcd.connection import address
 from holdfast.models.credentials import EtcdTls
 
 _NAME_MISMATCH_CODES = {62, 64}  # X509_V_ERR_HOSTNAME_MISMATCH, X509_V_ERR_IP_ADDRESS_MISMATCH
+# Alerts about a certificate, in OpenSSL's names; Go's servers (etcd) say BAD_CERTIFICATE to nearly all.
+_CERTIFICATE_ALERTS = ("CERTIFICATE", "UNKNOWN_CA", "ACCESS_DENIED", "DECRYPT_ERROR")
 # A server that accepted the client certificate says something or waits; a refusal arrives at once.
 _REFUSAL_WAIT_S = 1.0
 
@@ -54,7 +56,7 @@ def _refusal_after_handshake(endpoint: str, secure: ssl.SSLSocket) -> HoldfastEr
     except TimeoutError:
         return None
     except ssl.SSLError as error:
-        return _client_rejected(endpoint, error)
+        return _handshake_failure(endpoint, error)
     return None
 
 
@@ -65,8 +67,13 @@ def _handshake_failure(endpoint: str, error: ssl.SSLError) -> HoldfastError:
             f"{endpoint}: the port does not speak TLS",
             hint="Name etcd's TLS client port (usually 2379), not its metrics port.",
         )
-    if "ALERT" in (error.reason or ""):
-        return _client_rejected(endpoint, error)
+    if any(alert in (error.reason or "") for alert in _CERTIFICATE_ALERTS):
+        reason = (error.reason or "").replace("_", " ").lower()
+        return PermanentError(
+            "etcd_client_certificate_rejected",
+            f"{endpoint}: the member does not accept our client certificate ({reason})",
+            hint="Issue one from etcd's own authority with client usage, and check the member's clock.",
+        )
     return PermanentError("etcd_handshake_failed", f"{endpoint}: {error.reason or error}", hint="See the member's log.")
 
 
@@ -81,15 +88,6 @@ def _untrusted(endpoint: str, error: ssl.SSLCertVerificationError) -> HoldfastEr
         "etcd_untrusted",
         f"{endpoint}: the member's certificate is not accepted: {error.verify_message}",
         hint="The secret's `ca` must be the authority that signed etcd's server certificates (kubeadm: etcd/ca.crt).",
-    )
-
-
-def _client_rejected(endpoint: str, error: ssl.SSLError) -> HoldfastError:
-    reason = (error.reason or "refused").replace("_", " ").lower()
-    return PermanentError(
-        "etcd_client_certificate_rejected",
-        f"{endpoint}: the member does not accept our client certificate ({reason})",
-        hint="Issue one from etcd's own authority with client usage, and check the member's clock.",
     )
 
 

@@ -13,13 +13,15 @@ from holdfast.errors import HoldfastError, PermanentError, TransientError
 from holdfast.etcd.base import EtcdDeadlines
 from holdfast.etcd.client import GrpcEtcdCluster
 from holdfast.local.etcd_binaries import EtcdTool, etcd_binary
-from holdfast.local.etcd_member import LocalMember
+from holdfast.local.etcd_member import LocalMember, free_port
 from holdfast.local.etcd_writer import EtcdWriter
 from holdfast.local.pki import CertificateAuthority, issue_ca
 from holdfast.models.credentials import EtcdTls
 from holdfast.models.etcd import EtcdFacts
 
 START_ATTEMPTS = 4
+# etcd's suggested maximum; with its default of 2 GiB a larger snapshot would restore into a NOSPACE alarm.
+LARGEST_QUOTA_BYTES = 8 * 1024**3
 _POLL_S = 0.1
 _PATIENT = EtcdDeadlines(call_s=3.0)
 
@@ -49,6 +51,7 @@ class LocalEtcd:
         quota_bytes: int | None = None,
         authority: CertificateAuthority | None = None,
         timeout_s: float = 60.0,
+        port: Callable[[], int] = free_port,
     ) -> Self:
         """`folder` is made where it is missing. `snapshot` is a raw file as `etcdctl snapshot save` writes it; every
         member is restored from it under a fresh token. Ports that somebody takes meanwhile cost another attempt."""
@@ -56,7 +59,8 @@ class LocalEtcd:
         authority = authority or issue_ca()
         for _ in range(START_ATTEMPTS):
             names = [f"etcd-{number}" for number in range(members)]
-            cluster = cls(folder, authority, [LocalMember(name, folder / name, extra=extra) for name in names])
+            made = [LocalMember(name, folder / name, port(), port(), extra) for name in names]
+            cluster = cls(folder, authority, made)
             if cluster._bring_up(snapshot, timeout_s):
                 return cluster
         raise TransientError(
@@ -103,7 +107,7 @@ class LocalEtcd:
     def add_learner(self, timeout_s: float = 30.0) -> int:
         """A further, non-voting member that has caught up; its index in `members`."""
         name = f"learner-{len(self.members)}"
-        learner = LocalMember(name, self.folder / name)
+        learner = LocalMember(name, self.folder / name, free_port(), free_port())
         learner.write_certificates(self.authority)
         self.etcdctl("member", "add", name, "--learner", f"--peer-urls={learner.peer_url}")
         self.members.append(learner)
@@ -151,10 +155,13 @@ class LocalEtcd:
             for member in self.members:
                 member.start(self._initial_cluster(), self.token)
             self.wait_until(self._healthy, timeout_s, all_run=True)
-        except BaseException:
+        except HoldfastError:
             self.stop()
             if any(member.port_was_taken() for member in self.members):
                 return False
+            raise
+        except BaseException:
+            self.stop()
             raise
         return True
 
@@ -204,4 +211,4 @@ class LocalEtcd:
 
 def restore_throwaway(snapshot: Path, folder: Path) -> LocalEtcd:
     """One member restored from `snapshot` (raw) in `folder`: a drill that proves the file restores."""
-    return LocalEtcd.start(folder, members=1, snapshot=snapshot)
+    return LocalEtcd.start(folder, members=1, snapshot=snapshot, quota_bytes=LARGEST_QUOTA_BYTES)

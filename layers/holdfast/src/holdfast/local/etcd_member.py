@@ -5,7 +5,7 @@ import signal
 import socket
 import subprocess
 import sys
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from holdfast.local.etcd_binaries import etcd_binary
@@ -40,8 +40,8 @@ class LocalMember:
 
     name: str
     folder: Path
-    client_port: int = field(default_factory=free_port)
-    peer_port: int = field(default_factory=free_port)
+    client_port: int
+    peer_port: int
     extra: tuple[str, ...] = ()
     _process: subprocess.Popen[bytes] | None = None
 

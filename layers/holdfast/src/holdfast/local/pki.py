@@ -37,9 +37,9 @@ class CertificateAuthority:
     certificate: str
     private_key: ec.EllipticCurvePrivateKey
 
-    def issue_member(self, name: str) -> KeyPair:
+    def issue_member(self, name: str, *, days: float = 30) -> KeyPair:
         """For an etcd member: it serves clients, and is both server and client to its peers."""
-        return self._issue(name, _BOTH_SIDES, LOOPBACK_NAMES, timedelta(days=30))
+        return self._issue(name, _BOTH_SIDES, LOOPBACK_NAMES, timedelta(days=days))
 
     def issue_client(self, name: str = "holdfast", *, days: float = 30) -> KeyPair:
         """For a client. Negative `days` give a certificate that expired that long ago."""
