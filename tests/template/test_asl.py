@@ -1,0 +1,199 @@
+"""The checker finds seeded mistakes, and the state machine of a backup has none."""
+
+import copy
+import re
+from collections.abc import Callable
+from typing import Any, get_args
+
+import pytest
+
+from holdfast.models.run import PhaseName
+from holdfast.planning.backup_plan import LEASE
+from template.asl import problems
+from template.stack import functions, machine, resources
+
+type Machine = dict[str, Any]
+
+# The phases are what an operator sees. Failed and Ended close a run that went wrong; NotStarted shapes its error.
+NAMES = frozenset({*get_args(PhaseName), "Failed", "NotStarted", "Ended"})
+SERVICE_ERRORS = re.compile(r"Lambda\.\w+Exception")
+FAILED_ALSO_AFTER = {"Lambda.Unknown", "Runtime.ExitError", "Sandbox.Timedout", "States.Timeout"}
+
+
+def task(**changes: Any) -> dict[str, Any]:
+    fields = {
+        "Type": "Task",
+        "Comment": "does something",
+        "Resource": "arn:aws:states:::lambda:invoke",
+        "Parameters": {"FunctionName": "${F}", "Payload": {"run.$": "$.run"}},
+        "TimeoutSeconds": 60,
+        "ResultPath": None,
+        "Retry": [{"ErrorEquals": ["TransientError"], "MaxAttempts": 3}],
+        "Catch": [{"ErrorEquals": ["States.ALL"], "ResultPath": "$.error", "Next": "Lost"}],
+        "Next": "Done",
+    } | changes
+    return {name: value for name, value in fields.items() if value != "absent"}
+
+
+def sound(**changes: Any) -> Machine:
+    return {
+        "StartAt": "Work",
+        "TimeoutSeconds": 600,
+        "States": {
+            "Work": task(**changes),
+            "Done": {"Type": "Succeed", "Comment": "over"},
+            "Lost": {"Type": "Fail", "Comment": "over", "ErrorPath": "$.error.Error", "CausePath": "$.error.Cause"},
+        },
+    }
+
+
+def test_a_sound_machine_has_no_problem() -> None:
+    assert problems(sound()) == []
+
+
+SEEDED: list[tuple[str, dict[str, Any]]] = [
+    ("leads to 'Dnoe', which does not exist", {"Next": "Dnoe"}),
+    ("leads to 'Nirvana'", {"Catch": [{"ErrorEquals": ["States.ALL"], "Next": "Nirvana"}]}),
+    ("Done: cannot be reached", {"Next": "Lost"}),
+    ("needs exactly one of Next and End", {"Next": "absent"}),
+    ("needs exactly one of Next and End", {"End": True}),
+    ("has no TimeoutSeconds", {"TimeoutSeconds": "absent"}),
+    (
+        "although it waits for a token",
+        {"TimeoutSeconds": "absent", "Resource": "arn:aws:states:::lambda:invoke.waitForTaskToken"},
+    ),
+    ("has no Retry", {"Retry": []}),
+    ("has no Catch", {"Catch": "absent"}),
+    ("its last Catch is not for States.ALL", {"Catch": [{"ErrorEquals": ["TransientError"], "Next": "Lost"}]}),
+    ("Task has no field 'Retries'", {"Retries": []}),
+    ("unknown Type 'Taks'", {"Type": "Taks"}),
+    ("has no Comment", {"Comment": "absent"}),
+    ("which Step Functions does not know", {"Retry": [{"ErrorEquals": ["States.TimeOut"]}]}),
+    ("must stand alone and last", {"Retry": [{"ErrorEquals": ["States.ALL", "TransientError"]}]}),
+    ("must stand alone and last", {"Retry": [{"ErrorEquals": ["States.ALL"]}, {"ErrorEquals": ["TransientError"]}]}),
+    ("Retry 1 tries 99 times", {"Retry": [{"ErrorEquals": ["TransientError"], "MaxAttempts": 99}]}),
+    ("Retry 1 has no ErrorEquals", {"Retry": [{"MaxAttempts": 1}]}),
+    ("ResultPath is no reference path", {"ResultPath": "$.runs[*]"}),
+    ("OutputPath is no path", {"OutputPath": "Payload"}),
+    ("run.$ is no path", {"Parameters": {"run.$": "run"}}),
+    ("run.$ is no path", {"Parameters": {"run.$": "$.run."}}),
+    ("run.$ is no path", {"Parameters": {"run.$": "States.Format('{}, $.run)"}}),
+    ("does not end in .$", {"Parameters": {"run": "$.run"}}),
+    ("does not end in .$", {"Parameters": {"run": [{"id": "$$.Execution.Name"}]}}),
+]
+
+
+@pytest.mark.parametrize(("wanted", "mistake"), SEEDED)
+def test_a_seeded_mistake_is_found(wanted: str, mistake: dict[str, Any]) -> None:
+    found = problems(sound(**mistake))
+    assert any(wanted in problem for problem in found), found
+
+
+def _loop_for_ever(broken: Machine) -> None:
+    wait = {"Type": "Wait", "Comment": "waits", "Seconds": 1, "Next": "Work"}
+    broken["States"] |= {"Again": wait, "Work": task(Next="Again", Catch="absent")}
+    del broken["States"]["Lost"], broken["States"]["Done"]
+
+
+def _start_nowhere(broken: Machine) -> None:
+    broken["StartAt"] = "Wrok"
+
+
+def _forget_the_timeout(broken: Machine) -> None:
+    del broken["TimeoutSeconds"]
+
+
+def _break_a_branch(broken: Machine) -> None:
+    branch = {"StartAt": "Inner", "States": {"Inner": task(Next="Outside")}}
+    broken["States"]["Work"] = {"Type": "Parallel", "Comment": "both", "Branches": [branch], "Next": "Done"}
+
+
+@pytest.mark.parametrize(
+    ("wanted", "breaks"),
+    [
+        ("Again: no way out leads to an end", _loop_for_ever),
+        ("StartAt leads to 'Wrok'", _start_nowhere),
+        ("the machine has no TimeoutSeconds", _forget_the_timeout),
+        ("Inner: leads to 'Outside', which does not exist", _break_a_branch),
+    ],
+)
+def test_a_mistake_in_the_whole_machine_is_found(wanted: str, breaks: Callable[[Machine], None]) -> None:
+    broken = sound()
+    breaks(broken)
+    assert any(wanted in problem for problem in problems(broken)), problems(broken)
+
+
+def test_a_state_outside_the_agreed_names_is_found() -> None:
+    assert problems(sound(), names=frozenset({"Work", "Done"})) == ["Lost: not one of the agreed names"]
+
+
+def test_the_backup_has_no_problem() -> None:
+    assert problems(machine(), names=NAMES) == []
+
+
+def test_the_backup_goes_through_the_phases_in_their_order() -> None:
+    states, name, passed = machine()["States"], machine()["StartAt"], []
+    while name:
+        passed.append(name)
+        name = states[name].get("Next")
+    assert tuple(passed) == get_args(PhaseName)
+
+
+def test_every_error_ends_in_failed_and_every_failure_in_ended() -> None:
+    states = machine()["States"]
+    for phase in get_args(PhaseName):
+        (caught,) = states[phase]["Catch"]
+        assert caught["Next"] == ("NotStarted" if phase == "Started" else "Failed"), phase
+    assert states["NotStarted"]["Next"] == "Failed"
+    assert {states["Failed"]["Next"], states["Failed"]["Catch"][0]["Next"]} == {"Ended"}
+    assert states["Ended"]["Type"] == "Fail"
+
+
+def test_what_went_wrong_first_is_told_even_when_failed_fails() -> None:
+    failed = machine()["States"]["Failed"]
+    assert not failed["Catch"][0]["ResultPath"].startswith("$.error")
+
+
+def test_started_and_its_catch_replace_an_input_of_any_shape() -> None:
+    started = machine()["States"]["Started"]
+    assert started["ResultPath"] == started["Catch"][0]["ResultPath"] == "$"
+    assert all(path.startswith("$$.Execution.") for path in started["Parameters"]["Payload"].values())
+
+
+def test_only_transient_errors_are_tried_again() -> None:
+    for name, state in machine()["States"].items():
+        retried = {error for rule in state.get("Retry", ()) for error in rule["ErrorEquals"]}
+        others = {error for error in retried if error != "TransientError" and not SERVICE_ERRORS.fullmatch(error)}
+        assert others == (FAILED_ALSO_AFTER if name == "Failed" else set()), name
+
+
+def test_the_lease_outlives_the_longest_run() -> None:
+    assert machine()["TimeoutSeconds"] < LEASE.total_seconds()
+
+
+def test_the_machine_has_time_for_every_phase_and_for_the_clean_up() -> None:
+    needed = sum(state.get("TimeoutSeconds", 0) for state in machine()["States"].values())
+    assert needed < machine()["TimeoutSeconds"]
+
+
+def test_a_function_ends_before_its_task_gives_up() -> None:
+    by_id = {function.logical_id: function for function in functions().values()}
+    for name, state in machine()["States"].items():
+        if state["Type"] == "Task":
+            function = by_id[state["Parameters"]["FunctionName"].strip("${}")]
+            assert function.timeout < state["TimeoutSeconds"], name
+            assert function.name == f"backup_{name.lower()}"
+
+
+def test_every_substitution_is_defined_and_used() -> None:
+    (declared,) = resources("AWS::Serverless::StateMachine").values()
+    used = set(re.findall(r"\$\{(\w+)\}", str(machine())))
+    assert used == set(declared["DefinitionSubstitutions"])
+    for name, target in declared["DefinitionSubstitutions"].items():
+        assert target == {"Fn::GetAtt": [name, "Arn"]}
+
+
+def test_the_checker_changes_nothing() -> None:
+    before = copy.deepcopy(machine())
+    problems(machine(), names=NAMES)
+    assert machine() == before

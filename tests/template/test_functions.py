@@ -1,0 +1,162 @@
+"""Folders, template, settings and events describe the same functions."""
+
+import importlib.util
+import inspect
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, get_type_hints
+
+import pytest
+from pydantic import BaseModel
+
+from holdfast.errors import InvalidInputError
+from holdfast.models.run import BackupRequest
+from holdfast.settings import PREFIX, Settings
+from holdfast.wiring import AwsServices
+from template.stack import ROOT, functions, machine, resources, stack
+
+LONGEST = 40
+FOLDERS = sorted(path.name for path in (ROOT / "functions").iterdir() if path.is_dir() and path.name != "__pycache__")
+EVENTS = sorted((ROOT / "events").iterdir())
+
+# What each function takes from `Services`, beside the clock and etcd.
+USES = {
+    "start_backup": {"executions"},
+    "backup_started": {"clusters", "leases", "runs", "writer", "credentials"},
+    "backup_snapshot": {"clusters", "runs", "reader", "writer", "credentials"},
+    "backup_seal": {"runs", "reader", "writer"},
+    "backup_verify": {"runs", "reader", "writer"},
+    "backup_retain": {"clusters", "runs", "reader", "remover"},
+    "backup_finished": {"leases", "runs", "reader", "writer", "notifier"},
+    "backup_failed": {"leases", "runs", "reader", "writer", "remover", "notifier"},
+    "backup_stopped": {"leases", "runs", "reader", "writer", "remover", "notifier"},
+}
+
+
+def handler_of(name: str) -> Callable[..., Any]:
+    path = ROOT / "functions" / name / "app.py"
+    spec = importlib.util.spec_from_file_location(f"functions_{name}", path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    handler: Callable[..., Any] = module.handler
+    return handler
+
+
+def event_type_of(name: str) -> type[BaseModel]:
+    """The type that the undecorated handler names for its event."""
+    work = inspect.unwrap(handler_of(name))
+    event, _ = inspect.signature(work).parameters
+    found = get_type_hints(work)[event]
+    assert issubclass(found, BaseModel)
+    return found  # type: ignore[no-any-return]
+
+
+def test_every_folder_is_a_function_of_the_template_and_the_other_way_round() -> None:
+    assert sorted(functions()) == FOLDERS
+    assert set(USES) == set(FOLDERS)
+
+
+@pytest.mark.parametrize("name", FOLDERS)
+def test_a_function_is_named_after_its_folder_everywhere(name: str) -> None:
+    function = functions()[name]
+    camel = "".join(part.capitalize() for part in name.split("_"))
+    logs = resources("AWS::Logs::LogGroup")[f"{camel}Logs"]
+    assert function.logical_id == f"{camel}Function"
+    assert function.role == f"{camel}Role"
+    assert function.properties["CodeUri"] == f"functions/{name}"
+    assert function.properties["FunctionName"] == {"Fn::Sub": f"${{AWS::StackName}}-{name.replace('_', '-')}"}
+    assert function.properties["LoggingConfig"]["LogGroup"] == {"Ref": f"{camel}Logs"}
+    assert logs["LogGroupName"] == {"Fn::Sub": f"/aws/lambda/${{AWS::StackName}}-{name.replace('_', '-')}"}
+
+
+def test_every_log_group_forgets() -> None:
+    for name, group in resources("AWS::Logs::LogGroup").items():
+        assert group["RetentionInDays"] == {"Ref": "LogRetentionDays"}, name
+
+
+@pytest.mark.parametrize("name", FOLDERS)
+def test_a_function_is_short_and_has_a_handler(name: str) -> None:
+    lines = (ROOT / "functions" / name / "app.py").read_text().splitlines()
+    assert len(lines) <= LONGEST
+    assert callable(handler_of(name))
+
+
+@pytest.mark.parametrize("name", FOLDERS)
+def test_a_function_calls_its_phase_as_the_state_machine_does(name: str) -> None:
+    """The phase goes into error messages, metrics and the outcome: it must be the state's name."""
+    text = (ROOT / "functions" / name / "app.py").read_text()
+    (phase,) = re.findall(r'@state\("(\w+)"', text)
+    if name in ("start_backup", "backup_stopped"):
+        assert phase not in machine()["States"]
+    else:
+        assert machine()["States"][phase]["Parameters"]["FunctionName"] == f"${{{functions()[name].logical_id}}}"
+
+
+@pytest.mark.parametrize("name", FOLDERS)
+def test_the_environment_names_settings_and_nothing_else(name: str) -> None:
+    known = {f"{PREFIX}{field.upper()}" for field in Settings.model_fields}
+    assert set(functions()[name].environment) <= known
+
+
+@pytest.mark.parametrize("name", FOLDERS)
+def test_the_environment_is_enough_for_what_the_function_uses(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Building a service asks for its settings, and fails with `setting_missing` where one is not there."""
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
+    services = AwsServices(Settings.from_environment(dict.fromkeys(functions()[name].environment, "sha256")))
+    for service in USES[name]:
+        assert getattr(services, service) is not None
+
+
+def test_services_ask_for_settings_that_are_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else the test above could not fail."""
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
+    empty = AwsServices(Settings())
+    for service in set().union(*USES.values()) - {"credentials"}:
+        with pytest.raises(InvalidInputError, match="setting_missing"):
+            getattr(empty, service)
+
+
+def test_every_setting_that_the_command_line_needs_is_an_output_of_the_stack() -> None:
+    outputs = dict.fromkeys(stack()["Outputs"], "sha256")
+    settings = Settings.from_outputs(outputs)
+    assert {field for field in Settings.model_fields if field != "work_dir"} <= settings.model_fields_set
+
+
+def test_functions_run_on_the_python_of_the_project() -> None:
+    wanted = (ROOT / ".python-version").read_text().strip()
+    assert stack()["Globals"]["Function"]["Runtime"] == f"python{wanted}"
+    for layer in resources("AWS::Serverless::LayerVersion").values():
+        assert layer["CompatibleRuntimes"] == [f"python{wanted}"]
+
+
+def test_every_function_is_traced() -> None:
+    assert stack()["Globals"]["Function"]["Tracing"] == "Active"
+    (declared,) = resources("AWS::Serverless::StateMachine").values()
+    assert declared["Tracing"] == {"Enabled": True}
+
+
+def test_verify_has_room_for_the_largest_database_that_etcd_allows() -> None:
+    assert functions()["backup_verify"].properties["EphemeralStorage"]["Size"] > 8 * 1024
+
+
+@pytest.mark.parametrize("path", EVENTS, ids=lambda path: path.name)
+def test_a_sample_event_is_what_its_function_expects(path: Path) -> None:
+    """Named <function>-<case>.json; `console-…` is what a person types into the console's Start execution."""
+    match = re.fullmatch(r"([a-z_]+)-([a-z0-9-]+)\.json", path.name)
+    assert match, "not named <function>-<case>.json"
+    expected = BackupRequest if match[1] == "console" else event_type_of(match[1])
+    expected.model_validate(json.loads(path.read_text()))
+
+
+def test_every_function_has_a_sample_event() -> None:
+    assert {path.name.partition("-")[0] for path in EVENTS} == {*FOLDERS, "console"}
+
+
+@pytest.mark.parametrize("name", FOLDERS)
+def test_an_event_of_another_kind_is_not_taken_for_a_functions_own(name: str) -> None:
+    with pytest.raises(ValueError, match="validation error"):
+        event_type_of(name).model_validate({"hello": "world"})

@@ -1,0 +1,192 @@
+"""Each role may do what its function calls, and no more."""
+
+import re
+from typing import Any
+
+import pytest
+
+from template.stack import Statement, functions, resources, statements, text_of
+
+ALL = list(statements())
+
+# (owner, action) pairs that AWS gives no resource to restrict to, with the reason.
+ANY_RESOURCE = {
+    "TelemetryPolicy": ("xray:", "X-Ray's write calls know no resource (Service Authorization Reference)"),
+    "VpcPolicy": ("ec2:", "Lambda itself calls these; it demands them on any resource (Lambda developer guide, VPC)"),
+    "StateMachineRole": ("logs:|xray:", "log deliveries and traces know no resource (Step Functions developer guide)"),
+}
+
+TELL = {"events:PutEvents", "sns:Publish"}
+CLEAN_UP = {
+    "dynamodb:DeleteItem",
+    "dynamodb:GetItem",
+    "dynamodb:UpdateItem",
+    "s3:AbortMultipartUpload",
+    "s3:DeleteObjectVersion",
+    "s3:ListBucket",
+    "s3:ListBucketMultipartUploads",
+    "s3:ListBucketVersions",
+    "s3:PutObject",
+    *TELL,
+}
+# Without the KMS actions, which follow from what is touched. A right that is added must be added here, and looked at.
+GRANTED: dict[str, set[str]] = {
+    "StartBackupRole": {"states:DescribeExecution", "states:StartExecution"},
+    "BackupStartedRole": {
+        "dynamodb:GetItem",
+        "dynamodb:PutItem",
+        "s3:AbortMultipartUpload",
+        "s3:ListBucketMultipartUploads",
+        "s3:PutObject",
+        "secretsmanager:GetSecretValue",
+    },
+    "BackupSnapshotRole": {
+        "dynamodb:GetItem",
+        "dynamodb:UpdateItem",
+        "s3:AbortMultipartUpload",
+        "s3:GetObject",
+        "s3:ListBucket",
+        "s3:ListBucketMultipartUploads",
+        "s3:PutObject",
+        "secretsmanager:GetSecretValue",
+    },
+    "BackupSealRole": {"dynamodb:UpdateItem", "s3:GetObject", "s3:ListBucket", "s3:PutObject"},
+    "BackupVerifyRole": {"dynamodb:UpdateItem", "s3:GetObject", "s3:ListBucket", "s3:PutObject"},
+    "BackupRetainRole": {
+        "dynamodb:GetItem",
+        "dynamodb:UpdateItem",
+        "s3:DeleteObjectVersion",
+        "s3:ListBucket",
+        "s3:ListBucketVersions",
+    },
+    "BackupFinishedRole": {
+        "dynamodb:DeleteItem",
+        "dynamodb:UpdateItem",
+        "s3:GetObject",
+        "s3:ListBucket",
+        "s3:PutObject",
+        *TELL,
+    },
+    "BackupFailedRole": CLEAN_UP,
+    "BackupStoppedRole": CLEAN_UP,
+    "ScheduleRole": {"lambda:InvokeFunction"},
+}
+
+
+def of(owner: str, action: str) -> list[str]:
+    """The resources on which `owner` may do `action`, as text."""
+    return [
+        text_of(resource)
+        for statement in ALL
+        for resource in statement.resources
+        if statement.owner == owner and action in statement.actions
+    ]
+
+
+@pytest.mark.parametrize("statement", ALL, ids=lambda each: f"{each.owner}-{each.actions[0]}")
+def test_no_action_is_a_pattern(statement: Statement) -> None:
+    assert not [action for action in statement.actions if "*" in action]
+
+
+@pytest.mark.parametrize("statement", ALL, ids=lambda each: f"{each.owner}-{each.actions[0]}")
+def test_any_resource_is_allowed_only_where_aws_has_no_other_way(statement: Statement) -> None:
+    if "*" in statement.resources:
+        pattern, reason = ANY_RESOURCE.get(statement.owner, ("(?!)", "none"))
+        assert all(re.match(pattern, action) for action in statement.actions), f"known reason: {reason}"
+
+
+def test_every_listed_reason_is_still_needed() -> None:
+    assert {statement.owner for statement in ALL if "*" in statement.resources} == set(ANY_RESOURCE)
+
+
+@pytest.mark.parametrize("role", sorted(GRANTED))
+def test_a_role_may_do_what_is_listed_and_nothing_else(role: str) -> None:
+    found = {action for statement in ALL if statement.owner == role for action in statement.actions}
+    assert {action for action in found if not action.startswith("kms:")} == GRANTED[role]
+
+
+def test_every_role_is_looked_at() -> None:
+    assert set(resources("AWS::IAM::Role")) == {*GRANTED, "StateMachineRole"}
+
+
+def test_no_two_functions_share_a_role() -> None:
+    roles = [function.role for function in functions().values()]
+    assert len(set(roles)) == len(roles)
+
+
+def test_the_functions_that_delete_are_retain_and_the_clean_up() -> None:
+    deleting = {each.owner for each in ALL for action in each.actions if action.startswith("s3:Delete")}
+    assert deleting == {"BackupRetainRole", "BackupFailedRole", "BackupStoppedRole"}
+
+
+@pytest.mark.parametrize("role", ["BackupFailedRole", "BackupStoppedRole"])
+def test_the_clean_up_cannot_touch_a_manifest(role: str) -> None:
+    assert of(role, "s3:DeleteObjectVersion") == ["${SnapshotsBucket.Arn}/*/snapshot.db.zst"]
+    assert of(role, "s3:PutObject") == ["${SnapshotsBucket.Arn}/*/runs/*/report.json"]
+
+
+def test_only_seal_can_put_a_manifest_and_only_verify_a_verdict() -> None:
+    putting = {
+        name: {each.owner for each in ALL if "s3:PutObject" in each.actions and _covers(each, name)}
+        for name in ("manifest.json", "verified.json", "damaged.json", "snapshot.db.zst")
+    }
+    assert putting == {
+        "manifest.json": {"BackupSealRole"},
+        "verified.json": {"BackupVerifyRole"},
+        "damaged.json": {"BackupVerifyRole"},
+        "snapshot.db.zst": {"BackupSnapshotRole"},
+    }
+
+
+def _covers(statement: Statement, name: str) -> bool:
+    return any(text_of(resource).endswith((f"/{name}", ".Arn}/*")) for resource in statement.resources)
+
+
+def test_only_functions_that_talk_to_etcd_read_secrets_and_only_our_own() -> None:
+    action = "secretsmanager:GetSecretValue"
+    assert {each.owner for each in ALL if action in each.actions} == {"BackupStartedRole", "BackupSnapshotRole"}
+    for role in ("BackupStartedRole", "BackupSnapshotRole"):
+        (secret,) = of(role, action)
+        assert secret.endswith(":secret:holdfast/*")
+
+
+def test_nobody_touches_the_secrets_bucket() -> None:
+    assert not [each for each in ALL for resource in each.resources if "SecretsBucket" in text_of(resource)]
+
+
+def test_keys_are_used_through_their_service_alone() -> None:
+    for statement in ALL:
+        if any(action.startswith("kms:") for action in statement.actions):
+            services = statement.condition["StringEquals"]["kms:ViaService"]
+            (key,) = statement.resources
+            service = {"SnapshotsKey": "s3", "SecretsKey": "secretsmanager", "TopicKey": "sns"}[key["Fn::GetAtt"][0]]
+            assert services == {"Fn::Sub": f"{service}.${{AWS::Region}}.amazonaws.com"}, statement.owner
+
+
+def test_who_reads_or_writes_objects_may_use_the_key() -> None:
+    for role in GRANTED:
+        kms = {action for each in ALL if each.owner == role for action in each.actions if action.startswith("kms:")}
+        if "s3:PutObject" in GRANTED[role]:
+            assert "kms:GenerateDataKey" in kms, role
+        if "s3:GetObject" in GRANTED[role]:
+            assert "kms:Decrypt" in kms, role
+
+
+def test_the_scheduler_may_start_backups_for_this_stack_only() -> None:
+    role: dict[str, Any] = resources("AWS::IAM::Role")["ScheduleRole"]
+    (trust,) = role["AssumeRolePolicyDocument"]["Statement"]
+    assert trust["Principal"] == {"Service": "scheduler.amazonaws.com"}
+    assert set(trust["Condition"]["StringEquals"]) == {"aws:SourceAccount", "aws:SourceArn"}
+    assert of("ScheduleRole", "lambda:InvokeFunction") == ["StartBackupFunction.Arn"]
+
+
+def test_the_state_machine_may_invoke_its_own_functions_only() -> None:
+    (declared,) = resources("AWS::Serverless::StateMachine").values()
+    wanted = {f"{name}.Arn" for name in declared["DefinitionSubstitutions"]}
+    assert set(of("StateMachineRole", "lambda:InvokeFunction")) == wanted
+
+
+def test_every_role_trusts_one_service() -> None:
+    for name, role in resources("AWS::IAM::Role").items():
+        (trust,) = role["AssumeRolePolicyDocument"]["Statement"]
+        assert re.fullmatch(r"(lambda|states|scheduler)\.amazonaws\.com", trust["Principal"]["Service"]), name

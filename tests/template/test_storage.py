@@ -1,0 +1,123 @@
+"""Buckets, keys, table and topic have the properties that a backup's safety rests on."""
+
+import re
+
+import pytest
+
+from holdfast.state import items
+from template.stack import ROOT, resources, stack
+
+BUCKETS = {"SnapshotsBucket": "SnapshotsKey", "SecretsBucket": "SecretsKey"}
+KEPT = (*BUCKETS, *BUCKETS.values(), "Table")
+
+
+@pytest.mark.parametrize("name", KEPT)
+def test_what_backups_need_outlives_the_stack(name: str) -> None:
+    resource = stack()["Resources"][name]
+    assert (resource["DeletionPolicy"], resource["UpdateReplacePolicy"]) == ("Retain", "Retain")
+
+
+def test_there_are_two_buckets_and_each_has_a_key_of_its_own() -> None:
+    assert set(resources("AWS::S3::Bucket")) == set(BUCKETS)
+    for bucket, key in BUCKETS.items():
+        (rule,) = resources("AWS::S3::Bucket")[bucket]["BucketEncryption"]["ServerSideEncryptionConfiguration"]
+        assert rule["BucketKeyEnabled"] is True
+        default = rule["ServerSideEncryptionByDefault"]
+        assert default == {"SSEAlgorithm": "aws:kms", "KMSMasterKeyID": {"Fn::GetAtt": [key, "Arn"]}}
+
+
+@pytest.mark.parametrize("name", BUCKETS)
+def test_a_bucket_is_versioned_lockable_and_private(name: str) -> None:
+    bucket = resources("AWS::S3::Bucket")[name]
+    assert bucket["VersioningConfiguration"] == {"Status": "Enabled"}
+    assert bucket["ObjectLockEnabled"] is True
+    assert bucket["OwnershipControls"] == {"Rules": [{"ObjectOwnership": "BucketOwnerEnforced"}]}
+    assert set(bucket["PublicAccessBlockConfiguration"].values()) == {True}
+    assert len(bucket["PublicAccessBlockConfiguration"]) == 4
+
+
+@pytest.mark.parametrize("name", BUCKETS)
+def test_unfinished_uploads_expire_and_backups_do_not(name: str) -> None:
+    rules = resources("AWS::S3::Bucket")[name]["LifecycleConfiguration"]["Rules"]
+    assert all(rule["Status"] == "Enabled" for rule in rules)
+    assert any("AbortIncompleteMultipartUpload" in rule for rule in rules)
+    assert not [rule for rule in rules if {"ExpirationInDays", "ExpirationDate", "Transitions"} & set(rule)]
+
+
+@pytest.mark.parametrize("name", BUCKETS)
+def test_a_bucket_takes_tls_and_its_own_key_only(name: str) -> None:
+    (document,) = (
+        policy["PolicyDocument"]
+        for policy in resources("AWS::S3::BucketPolicy").values()
+        if policy["Bucket"] == {"Ref": name}
+    )
+    by_sid = {statement["Sid"]: statement for statement in document["Statement"]}
+    assert {statement["Effect"] for statement in by_sid.values()} == {"Deny"}
+    assert {statement["Principal"] for statement in by_sid.values()} == {"*"}
+    assert by_sid["TlsOnly"]["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
+    assert by_sid["TlsOnly"]["Action"] == "s3:*"
+    assert len(by_sid["TlsOnly"]["Resource"]) == 2
+    named = "s3:x-amz-server-side-encryption-aws-kms-key-id"
+    key = {"Fn::GetAtt": [BUCKETS[name], "Arn"]}
+    assert by_sid["NoOtherKey"]["Condition"] == {"Null": {named: "false"}, "StringNotEquals": {named: key}}
+
+
+@pytest.mark.parametrize("name", ["SnapshotsKey", "SecretsKey", "TopicKey"])
+def test_a_key_rotates(name: str) -> None:
+    assert resources("AWS::KMS::Key")[name]["EnableKeyRotation"] is True
+
+
+def test_the_topic_is_encrypted_and_takes_tls_only() -> None:
+    (topic,) = resources("AWS::SNS::Topic").values()
+    (policy,) = resources("AWS::SNS::TopicPolicy").values()
+    assert topic["KmsMasterKeyId"] == {"Ref": "TopicKey"}
+    assert any(statement["Effect"] == "Deny" for statement in policy["PolicyDocument"]["Statement"])
+
+
+def test_the_table_has_the_keys_index_and_expiry_that_the_adapter_uses() -> None:
+    (table,) = resources("AWS::DynamoDB::Table").values()
+    (index,) = table["LocalSecondaryIndexes"]
+    assert [each["AttributeName"] for each in table["KeySchema"]] == list(items.key("a", "b"))
+    assert index["IndexName"] == items.BY_START
+    assert [each["AttributeName"] for each in index["KeySchema"]] == ["pk", "started_at"]
+    assert table["TimeToLiveSpecification"] == {"AttributeName": "remove_after", "Enabled": True}
+    assert table["PointInTimeRecoverySpecification"] == {"PointInTimeRecoveryEnabled": True}
+    assert table["BillingMode"] == "PAY_PER_REQUEST"
+    assert table["DeletionProtectionEnabled"] is True
+
+
+def test_a_lease_is_never_removed_by_the_tables_expiry() -> None:
+    """DynamoDB may remove an expired item at any time: only runs carry the attribute."""
+    (table,) = resources("AWS::DynamoDB::Table").values()
+    assert table["TimeToLiveSpecification"]["AttributeName"] != "expires_at"
+
+
+def test_the_state_machine_logs_every_event_without_the_data() -> None:
+    (declared,) = resources("AWS::Serverless::StateMachine").values()
+    assert (declared["Logging"]["Level"], declared["Logging"]["IncludeExecutionData"]) == ("ALL", False)
+
+
+def test_a_stopped_execution_is_noticed() -> None:
+    events = resources("AWS::Serverless::Function")["BackupStoppedFunction"]["Events"]
+    (rule,) = events.values()
+    pattern = rule["Properties"]["Pattern"]
+    assert pattern["detail"] == {"stateMachineArn": [{"Ref": "StateMachine"}], "status": ["ABORTED", "TIMED_OUT"]}
+
+
+def test_every_alarm_tells_the_topic() -> None:
+    alarms = resources("AWS::CloudWatch::Alarm")
+    assert len(alarms) >= 5
+    for name, alarm in alarms.items():
+        assert alarm["AlarmActions"] == [{"Ref": "Topic"}], name
+        assert alarm["TreatMissingData"] == "notBreaching", name
+
+
+def test_nothing_is_bound_to_an_account_a_region_or_a_partition() -> None:
+    text = (ROOT / "template.yaml").read_text()
+    assert not re.findall(r"\b\d{12}\b|\b(?:eu|us|ap|sa|ca|me|af)-[a-z]+-\d\b|arn:aws:", text)
+
+
+def test_the_template_has_no_yaml_aliases() -> None:
+    """CloudFormation does not read them; only SAM's packaging would resolve them."""
+    text = (ROOT / "template.yaml").read_text()
+    assert not re.findall(r"^[^#\n]*:\s+[&*][A-Za-z]\w*\s*$", text, re.MULTILINE)
