@@ -9,6 +9,6 @@ class CredentialStore(Protocol):
     def etcd_tls(self, name: str) -> EtcdTls:
         """The secret `name`: JSON {"ca", "cert", "key"} in PEM.
 
-        PermanentError `secret_not_found`, `secret_access_denied`, `secret_malformed` (which field, never its value);
-        TransientError `secrets_unavailable`.
+        PermanentError `secret_not_found`, `secret_access_denied`, `secret_malformed` (which field, never its value),
+        `secrets_refused`; TransientError `secrets_unavailable`.
         """
