@@ -121,3 +121,18 @@ def test_a_manual_start_needs_a_cluster_that_is_known() -> None:
     with pytest.raises(PermanentError) as raised:
         start_manual(services, "ghost", "a")
     assert raised.value.code == "cluster_unknown"
+
+
+def test_a_stored_spec_that_nobody_can_read_any_more_can_be_replaced() -> None:
+    services = new_services()
+    services.clusters.fail("get", PermanentError("cluster_unreadable", "written by a newer version"))
+    with pytest.raises(PermanentError):
+        apply_cluster(services, cluster_spec())
+    services.clusters.fail("get", PermanentError("cluster_unreadable", "written by a newer version"))
+    assert apply_cluster(services, cluster_spec(), replace=True).change == "created"
+
+
+def test_removing_a_cluster_that_nobody_registered_says_so() -> None:
+    with pytest.raises(PermanentError) as raised:
+        remove_cluster(MemoryServices(), "ghost")
+    assert raised.value.code == "cluster_unknown"

@@ -24,7 +24,7 @@ def apply_cluster(services: Services, spec: ClusterSpec, *, replace: bool = Fals
     """
     request = schedule_request(spec)
     services.credentials.etcd_tls(spec.transport.credentials)
-    before = _known(services, spec.id)
+    before = _known(services, spec.id, replace=replace)
     if before is not None and not replace:
         _refuse_another(before, spec)
     services.clusters.put(spec, replace=True)
@@ -36,11 +36,13 @@ def apply_cluster(services: Services, spec: ClusterSpec, *, replace: bool = Fals
     return Applied(cluster_id=spec.id, change=_change(before, spec), schedule=request)
 
 
-def _known(services: Services, cluster_id: str) -> ClusterSpec | None:
+def _known(services: Services, cluster_id: str, *, replace: bool) -> ClusterSpec | None:
+    """The stored spec. One that cannot be read any more counts as none when it is to be replaced anyway."""
+    absent = {"cluster_unknown", "cluster_unreadable"} if replace else {"cluster_unknown"}
     try:
         return services.clusters.get(cluster_id)
     except PermanentError as error:
-        if error.code != "cluster_unknown":
+        if error.code not in absent:
             raise
         return None
 
@@ -79,7 +81,12 @@ def _change(before: ClusterSpec | None, spec: ClusterSpec) -> Literal["created",
 
 
 def remove_cluster(services: Services, cluster_id: str) -> None:
-    """The schedule goes first: a schedule without a spec would fail every night. Backups stay where they are."""
-    services.clusters.get(cluster_id)
+    """The schedule goes first: a schedule without a spec would fail every night. Backups stay where they are.
+
+    PermanentError `cluster_unknown` when there was none of that id.
+    """
     services.schedules.remove(cluster_id)
-    services.clusters.remove(cluster_id)
+    if not services.clusters.remove(cluster_id):
+        raise PermanentError(
+            "cluster_unknown", f"no cluster {cluster_id} is registered", hint="holdfast cluster list shows them"
+        )
