@@ -7,7 +7,7 @@ import typer
 
 from holdfast.cli.context import session_of
 from holdfast.cli.options import NOTE
-from holdfast.cli.render import console, facts, human_bytes, human_seconds, result
+from holdfast.cli.render import console, facts, human_bytes, human_seconds, result, say
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from holdfast.models.backup import BackupEntry, VerificationReport
 
 EPILOG = NOTE
+INDENT = 3
 
 
 def demo(
@@ -61,9 +62,10 @@ class ConsoleView:
 
     def progress(self, text: str) -> None:
         if not self._screen.is_terminal:
-            if text != self._said:
+            # One line for "creating resources: 12 done" and all that differ from it in the count.
+            if text.partition(":")[0] != self._said:
                 self.note(text)
-            self._said = text
+            self._said = text.partition(":")[0]
             return
         if self._status is None:
             self._status = self._screen.status("")
@@ -73,22 +75,20 @@ class ConsoleView:
     def note(self, text: str) -> None:
         self._still()
         for line in text.splitlines():
-            self._screen.print(f"   {line}", style="dim", soft_wrap=True)
+            self._screen.print(f"{' ' * INDENT}{line}", style="dim", soft_wrap=True)
 
     def run(self, observations: "Iterable[Observation]") -> "Observation":
         from holdfast.cli.live import show_run
 
         self._still()
-        return show_run(self._screen, observations)
+        return show_run(self._screen, observations, indent=INDENT)
 
     def backups(self, entries: "list[BackupEntry]", report: "VerificationReport") -> None:
-        from rich.padding import Padding
-
         from holdfast.cli.backup import backup_table
 
         self._still()
         found = report.database
-        self._screen.print(Padding(backup_table(entries), (0, 0, 0, 3)))
+        say(self._screen, backup_table(entries), indent=INDENT)
         self.note(
             f"read back and checked in {human_seconds(report.seconds)}: revision {found.head.revision}, "
             f"{found.live_keys} live keys, {found.records} records, {len(found.resources)} Kubernetes resources"

@@ -6,11 +6,12 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from rich.console import Console, Group, RenderableType
+from rich.console import Console, RenderableType
 from rich.live import Live
+from rich.padding import Padding
 from rich.progress_bar import ProgressBar
 from rich.spinner import Spinner
-from rich.table import Table
+from rich.table import Column, Table
 from rich.text import Text
 
 from holdfast.cli.render import human_bytes, human_seconds
@@ -22,25 +23,27 @@ if TYPE_CHECKING:
 BAR_WIDTH = 30
 
 
-def show_run(screen: Console, observations: Iterable[Observation]) -> Observation:
+def show_run(screen: Console, observations: Iterable[Observation], *, indent: int = 0) -> Observation:
     """Shows every observation; the last one is the answer."""
-    return _moving(screen, observations) if screen.is_terminal else _in_lines(screen, observations)
+    if screen.is_terminal:
+        return _moving(screen, observations, indent)
+    return _in_lines(screen, observations, " " * indent)
 
 
-def _moving(screen: Console, observations: Iterable[Observation]) -> Observation:
+def _moving(screen: Console, observations: Iterable[Observation], indent: int) -> Observation:
     view = _PhaseTable()
-    with Live(view, console=screen, refresh_per_second=10):
+    with Live(Padding(view, (0, 0, 0, indent), expand=False), console=screen, refresh_per_second=10):
         for seen in observations:
             view.seen = seen
     return _last(view.seen)
 
 
-def _in_lines(screen: Console, observations: Iterable[Observation]) -> Observation:
+def _in_lines(screen: Console, observations: Iterable[Observation], indent: str) -> Observation:
     last: Observation | None = None
     said = ""
     for last in observations:
         for line in _news(last, said):
-            screen.print(Text(f"{datetime.now(UTC):%H:%M:%S} {line}"))
+            screen.print(Text(f"{indent}{datetime.now(UTC):%H:%M:%S} {line}"))
             said = line
     return _last(last)
 
@@ -72,34 +75,52 @@ class _PhaseTable:
     """Drawn anew ten times a second, from the last observation."""
 
     def __init__(self) -> None:
-        self.seen: Observation | None = None
-        self._began = time.monotonic()
+        self._seen: Observation | None = None
+        self._since = time.monotonic()
         self._spinner = Spinner("dots", style="cyan")
 
+    @property
+    def seen(self) -> Observation | None:
+        return self._seen
+
+    @seen.setter
+    def seen(self, seen: Observation) -> None:
+        if self._seen is None or seen.phase != self._seen.phase:
+            self._since = time.monotonic()
+        self._seen = seen
+
     def __rich__(self) -> RenderableType:
-        elapsed = human_seconds(round(time.monotonic() - self._began, 1) + 1e-9)
-        if self.seen is None or not self.seen.phase:
-            return Group(Spinner("dots", text=f"waiting for the run to start ({elapsed})", style="cyan"))
-        rows = Table.grid(padding=(0, 1))
+        rows = Table.grid(Column(width=1), Column(width=8), Column(min_width=8), padding=(0, 1))
+        waited = human_seconds(max(1.0, time.monotonic() - self._since))
+        if self._seen is None or not self._seen.phase:
+            rows.add_row(self._spinner, "waiting", Text(waited, style="dim"))
+            return rows
         for phase in PHASES:
-            rows.add_row("  ", *self._row(phase, self.seen, elapsed))
+            rows.add_row(*self._row(phase, self._seen, waited))
         return rows
 
-    def _row(
-        self, phase: str, seen: Observation, elapsed: str
-    ) -> tuple[RenderableType, RenderableType, RenderableType]:
+    def _row(self, phase: str, seen: Observation, waited: str) -> tuple[RenderableType, RenderableType, RenderableType]:
         outcome = seen.record.outcome if seen.record else None
         if phase not in seen.entered:
-            return Text("·", style="dim"), Text(phase, style="dim"), Text("")
+            return Text("·", style="dim"), Text(phase, style="dim"), ""
         if phase != seen.phase or (outcome and outcome.status == "succeeded"):
-            return Text("✓", style="green"), Text(phase), Text("")
+            return Text("✓", style="green"), phase, Text(_found(phase, outcome), style="dim")
         if outcome:
-            return Text("✗", style="red"), Text(phase, style="red"), Text(_reason(outcome))
-        return self._spinner, Text(phase, style="bold"), _bar(seen.progress) or Text(elapsed, style="dim")
+            return Text("✗", style="red"), Text(phase, style="red"), outcome.error.code if outcome.error else ""
+        return self._spinner, Text(phase, style="bold"), _bar(seen.progress) or Text(waited, style="dim")
 
 
-def _reason(outcome: "Outcome") -> str:
-    return outcome.error.code if outcome.error else ""
+def _found(phase: str, outcome: "Outcome | None") -> str:
+    """What a phase came to, once the outcome says it."""
+    if outcome is None or outcome.figures is None:
+        return ""
+    figures = outcome.figures
+    if phase == "Snapshot":
+        sizes = f"{human_bytes(figures.raw_size)}, compressed {human_bytes(figures.size)}"
+        return f"{human_seconds(figures.snapshot_seconds)}  {sizes}"
+    if phase == "Verify":
+        return f"{human_seconds(figures.verify_seconds)}  revision {figures.revision}, {figures.live_keys} keys"
+    return ""
 
 
 def _bar(progress: "Progress | None") -> RenderableType | None:

@@ -80,9 +80,22 @@ def result(value: Mapping[str, Any], human: Callable[[], Iterable["RenderableTyp
 
         sys.stdout.write(json.dumps(to_jsonable_python(value), indent=2, ensure_ascii=False) + "\n")
         return
-    from rich.text import Text
-
     screen = console()
     for part in human():
-        # A line to copy stays one line, however narrow the terminal is.
-        screen.print(part, soft_wrap=isinstance(part, str | Text))
+        say(screen, part)
+
+
+def say(screen: "Console", part: "RenderableType", *, indent: int = 0) -> None:
+    """A line to copy stays one line, however narrow the terminal is; a file gets no blanks at the ends of lines."""
+    from rich.padding import Padding
+    from rich.text import Text
+
+    wraps = isinstance(part, str | Text)
+    padded = Padding(part, (0, 0, 0, indent), expand=False) if indent else part
+    if screen.is_terminal:
+        screen.print(padded, soft_wrap=wraps)
+        return
+    with screen.capture() as captured:
+        screen.print(padded, soft_wrap=wraps)
+    screen.file.write("".join(f"{line.rstrip()}\n" for line in captured.get().splitlines()))
+    screen.file.flush()

@@ -45,7 +45,8 @@ class Comparison(Model):
 
 
 class DemoFigures(Model):
-    """Sizes are bytes. `snapshot_seconds` is from the first byte asked of etcd to the object in the bucket."""
+    """Sizes are bytes. `snapshot_seconds` is from the first byte asked of etcd to the object in the bucket, `phases`
+    are the states that the execution was seen to enter."""
 
     verdict: Literal["equal"] = "equal"
     cluster_id: str
@@ -60,6 +61,9 @@ class DemoFigures(Model):
     restore_seconds: float
     total_seconds: float
     sha256: str
+    revision: int
+    live_keys: int
+    phases: tuple[str, ...]
     member: str
     member_reason: str
     etcd_version: str

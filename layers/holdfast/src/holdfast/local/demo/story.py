@@ -13,7 +13,7 @@ from holdfast.engine.clusters import apply_cluster
 from holdfast.engine.download import download
 from holdfast.engine.services import Services
 from holdfast.engine.verification import load_report
-from holdfast.engine.watching import POLL_S, follow
+from holdfast.engine.watching import POLL_S, Observation, follow
 from holdfast.errors import PermanentError
 from holdfast.local import stack
 from holdfast.local.demo import setting
@@ -69,13 +69,13 @@ def run_demo(view: DemoView, load_spec: LoadSpec, *, keep: bool = False) -> Told
             view.note(f"stack at {running.endpoint}, etcd at {', '.join(source.endpoints)}")
             services = _services(running)
             spec = _apply(view, folder, running, source, services, load_spec)
-            outcome = _scheduled_run(view, services, folder)
+            seen, outcome = _scheduled_run(view, services, folder)
             manifest, report = _look(view, services, outcome)
             restored = _prove(view, services, folder, source, manifest, report)
             if keep:
                 _pause(services, spec)
                 stay.wanted = True
-    figures = _figures(outcome, manifest, report, restored, time.monotonic() - began)
+    figures = _figures(seen, outcome, manifest, report, restored, time.monotonic() - began)
     return Told(figures, folder, running if keep else None)
 
 
@@ -117,7 +117,7 @@ def _apply(
     return spec
 
 
-def _scheduled_run(view: DemoView, services: Services, folder: Folder) -> Outcome:
+def _scheduled_run(view: DemoView, services: Services, folder: Folder) -> tuple[Observation, Outcome]:
     view.step("EventBridge Scheduler fires; Step Functions takes the backup, phase by phase")
     view.progress("waiting for the schedule to fire")
     run_id = _first_run(services, folder)
@@ -131,7 +131,7 @@ def _scheduled_run(view: DemoView, services: Services, folder: Folder) -> Outcom
             f"[{error.code}] {error.message}" if error else f"run {run_id} has no outcome",
             hint=f"the log of the stack: {folder.home.log}",
         )
-    return outcome
+    return seen, outcome
 
 
 def _first_run(services: Services, folder: Folder) -> str:
@@ -188,7 +188,12 @@ def _pause(services: Services, spec: ClusterSpec) -> None:
 
 
 def _figures(
-    outcome: Outcome, manifest: Manifest, report: VerificationReport, restored: Restored, seconds: float
+    seen: Observation,
+    outcome: Outcome,
+    manifest: Manifest,
+    report: VerificationReport,
+    restored: Restored,
+    seconds: float,
 ) -> DemoFigures:
     snapshot = manifest.snapshot
     took = (snapshot.finished_at - snapshot.started_at).total_seconds()
@@ -205,6 +210,9 @@ def _figures(
         restore_seconds=restored.seconds,
         total_seconds=round(seconds, 1),
         sha256=snapshot.sha256,
+        revision=report.database.head.revision,
+        live_keys=report.database.live_keys,
+        phases=seen.entered,
         member=manifest.source.member_name,
         member_reason=manifest.source.reason,
         etcd_version=manifest.source.etcd_version,
