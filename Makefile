@@ -3,11 +3,15 @@ SHELL := /bin/sh
 .DEFAULT_GOAL := help
 PYTHON ?= python3.13
 UV := .tools/uv/bin/uv
+SAM := .tools/sam/bin/sam
 BIN := .venv/bin
 PIP_INSTALL = $(UV) pip install --quiet --require-hashes
 COMPILE = ../$(UV) pip compile --quiet --python-version 3.13 --generate-hashes --no-emit-index-url --no-emit-find-links --custom-compile-command 'make requirements'
 
-.PHONY: help setup requirements proto check format test demo local bench build clean
+# Programs of the same name as their Debian package that checks and tests call.
+SYSTEM := shellcheck zstd
+
+.PHONY: help setup system requirements proto check format test demo local bench build clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' Makefile
@@ -26,12 +30,53 @@ $(UV): requirements/uv.txt
 	$(UV) pip install --quiet -p $(BIN)/python --no-deps --no-build-isolation -e layers/holdfast
 	@touch $@
 
+$(SAM): $(UV) requirements/sam.txt
+	$(UV) venv --quiet --allow-existing --python $(PYTHON) .tools/sam
+	$(PIP_INSTALL) -p .tools/sam/bin/python -r requirements/sam.txt
+	@touch $@
+
+system:
+	@missing=; for each in $(SYSTEM); do command -v $$each >/dev/null || missing="$$missing $$each"; done; \
+	if [ -z "$$missing" ]; then exit 0; fi; \
+	if [ "$$(id -u)" -eq 0 ] && command -v apt-get >/dev/null; then \
+		echo "installing$$missing"; apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends $$missing >/dev/null; \
+	else echo "error: not on PATH:$$missing; install them (Debian: sudo apt-get install$$missing)" >&2; exit 1; fi
+
 requirements: $(UV) ## compile requirements/*.in again (needs the registry)
 	cd requirements && for set in runtime development lambda sam uv; do $(COMPILE) $$set.in -o $$set.txt || exit 1; done
 	cd requirements && $(COMPILE) --exclude-newer 2026-03-05 embedded.in -o embedded.txt
 
 proto: setup ## generate the etcd messages again (a test compares them with rpc.proto)
 	$(BIN)/python -m grpc_tools.protoc -I layers/holdfast/src --python_out=layers/holdfast/src --pyi_out=layers/holdfast/src holdfast/etcd/rpc.proto
+
+check: setup system $(SAM) ## format, lint, types, import layers, template, state machine, roles: fast, offline after the first time
+	$(BIN)/ruff format --check --quiet .
+	$(BIN)/ruff check --quiet .
+	$(BIN)/mypy --no-error-summary layers/holdfast/src tests bench functions
+	$(BIN)/lint-imports --no-logo
+	shellcheck .ci/run $$(git ls-files '*.sh')
+	SAM_CLI_TELEMETRY=0 AWS_DEFAULT_REGION=eu-west-1 $(SAM) validate --lint
+	$(BIN)/pytest --quiet -m 'not builds' tests/template
+
+format: setup ## put the code into its format and repair what ruff can repair
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+test: check ## everything that a clean checkout can run
+	$(BIN)/pytest --quiet
+
+demo: setup ## the main job on this machine, start to end: schedule, backup, verification, restore
+	$(BIN)/holdfast demo
+
+local: setup ## start the embedded AWS stack and deploy template.yaml into it
+	$(BIN)/holdfast local up
+
+bench: setup ## the figures of the README
+	$(BIN)/python -m bench.backup
+
+# The environment of uv comes first on PATH: it has a python3.13 with pip, whatever shims the machine has.
+build: $(SAM) ## sam build, without a container
+	PATH="$(CURDIR)/.tools/uv/bin:$$PATH" SAM_CLI_TELEMETRY=0 AWS_DEFAULT_REGION=eu-west-1 $(SAM) build --template template.yaml
 
 clean: ## remove environments, builds and the embedded stack's state
 	rm -rf .venv .tools .build .aws-sam .local
