@@ -1,58 +1,17 @@
-"""Folders, template, settings and events describe the same functions."""
+"""Folders, template and settings describe the same functions."""
 
-import importlib.util
-import inspect
-import json
 import re
-from collections.abc import Callable
-from pathlib import Path
-from typing import Any, get_type_hints
 
 import pytest
-from pydantic import BaseModel
 
 from holdfast.errors import InvalidInputError
-from holdfast.models.run import BackupRequest
 from holdfast.settings import PREFIX, Settings
 from holdfast.wiring import AwsServices
+from template.handlers import USES, handler_of
 from template.stack import ROOT, functions, machine, resources, stack
 
 LONGEST = 40
 FOLDERS = sorted(path.name for path in (ROOT / "functions").iterdir() if path.is_dir() and path.name != "__pycache__")
-EVENTS = sorted((ROOT / "events").iterdir())
-
-# What each function takes from `Services`, beside the clock and etcd.
-USES = {
-    "start_backup": {"executions"},
-    "backup_started": {"clusters", "leases", "runs", "writer", "credentials"},
-    "backup_snapshot": {"clusters", "runs", "reader", "writer", "credentials"},
-    "backup_seal": {"runs", "reader", "writer"},
-    "backup_verify": {"runs", "reader", "writer"},
-    "backup_retain": {"clusters", "runs", "reader", "remover"},
-    "backup_finished": {"leases", "runs", "reader", "writer", "notifier"},
-    "backup_failed": {"leases", "runs", "reader", "writer", "remover", "notifier"},
-    "backup_stopped": {"leases", "runs", "reader", "writer", "remover", "notifier"},
-}
-
-
-def handler_of(name: str) -> Callable[..., Any]:
-    path = ROOT / "functions" / name / "app.py"
-    spec = importlib.util.spec_from_file_location(f"functions_{name}", path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    handler: Callable[..., Any] = module.handler
-    return handler
-
-
-def event_type_of(name: str) -> type[BaseModel]:
-    """The type that the undecorated handler names for its event."""
-    work = inspect.unwrap(handler_of(name))
-    event, _ = inspect.signature(work).parameters
-    found = get_type_hints(work)[event]
-    assert issubclass(found, BaseModel)
-    return found  # type: ignore[no-any-return]
 
 
 def test_every_folder_is_a_function_of_the_template_and_the_other_way_round() -> None:
@@ -141,22 +100,3 @@ def test_every_function_is_traced() -> None:
 
 def test_verify_has_room_for_the_largest_database_that_etcd_allows() -> None:
     assert functions()["backup_verify"].properties["EphemeralStorage"]["Size"] > 8 * 1024
-
-
-@pytest.mark.parametrize("path", EVENTS, ids=lambda path: path.name)
-def test_a_sample_event_is_what_its_function_expects(path: Path) -> None:
-    """Named <function>-<case>.json; `console-…` is what a person types into the console's Start execution."""
-    match = re.fullmatch(r"([a-z_]+)-([a-z0-9-]+)\.json", path.name)
-    assert match, "not named <function>-<case>.json"
-    expected = BackupRequest if match[1] == "console" else event_type_of(match[1])
-    expected.model_validate(json.loads(path.read_text()))
-
-
-def test_every_function_has_a_sample_event() -> None:
-    assert {path.name.partition("-")[0] for path in EVENTS} == {*FOLDERS, "console"}
-
-
-@pytest.mark.parametrize("name", FOLDERS)
-def test_an_event_of_another_kind_is_not_taken_for_a_functions_own(name: str) -> None:
-    with pytest.raises(ValueError, match="validation error"):
-        event_type_of(name).model_validate({"hello": "world"})

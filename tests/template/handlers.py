@@ -1,0 +1,68 @@
+"""The functions as the tests of this folder call them: with an event and services of the test's choice."""
+
+import importlib.util
+import inspect
+import json
+from collections.abc import Callable
+from typing import Any, get_type_hints
+
+from pydantic import BaseModel
+
+from holdfast.engine.services import Services
+from template.stack import ROOT
+
+# What each function takes from `Services`, beside the clock and etcd; a test compares it with what they really ask for.
+USES = {
+    "start_backup": {"executions"},
+    "backup_started": {"clusters", "leases", "runs", "writer", "credentials"},
+    "backup_snapshot": {"clusters", "runs", "reader", "writer", "credentials"},
+    "backup_seal": {"runs", "reader", "writer"},
+    "backup_verify": {"runs", "reader", "writer"},
+    "backup_retain": {"clusters", "runs", "reader", "remover"},
+    "backup_finished": {"leases", "runs", "reader", "writer", "notifier"},
+    "backup_failed": {"leases", "runs", "reader", "writer", "remover", "notifier"},
+    "backup_stopped": {"leases", "runs", "reader", "writer", "remover", "notifier"},
+}
+
+
+class Watched:
+    """`Services` that notes which of them were asked for."""
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+        self.asked: set[str] = set()
+
+    def __getattr__(self, name: str) -> Any:
+        self.asked.add(name)
+        return getattr(self._services, name)
+
+
+def handler_of(name: str) -> Callable[..., Any]:
+    """The function's handler, from its file: the folders are no packages."""
+    path = ROOT / "functions" / name / "app.py"
+    spec = importlib.util.spec_from_file_location(f"functions_{name}", path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    handler: Callable[..., Any] = module.handler
+    return handler
+
+
+def event_type_of(name: str) -> type[BaseModel]:
+    """The type that the undecorated handler names for its event."""
+    work = inspect.unwrap(handler_of(name))
+    event, _ = inspect.signature(work).parameters
+    found = get_type_hints(work)[event]
+    assert issubclass(found, BaseModel)
+    return found  # type: ignore[no-any-return]
+
+
+def sample(name: str) -> dict[str, Any]:
+    content: dict[str, Any] = json.loads((ROOT / "events" / f"{name}.json").read_text())
+    return content
+
+
+def invoke(name: str, event: dict[str, Any], services: Services) -> Any:
+    """What the function does between its boundary's parsing and its boundary's answer."""
+    return inspect.unwrap(handler_of(name))(event_type_of(name).model_validate(event), services)
