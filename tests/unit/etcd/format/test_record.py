@@ -48,7 +48,10 @@ def test_fields_that_a_later_etcd_may_add_are_skipped() -> None:
     assert (key, mod, more[start:end]) == (b"k", 5, b"value")
 
 
-@pytest.mark.parametrize("message", [b"\x0a\x05ab", b"\x0b", b"\x10" + b"\xff" * 12, b"\x02\x00", b"\x0a"])
+@pytest.mark.parametrize(
+    "message",
+    [b"\x0a\x05ab", b"\x0b", b"\x10" + b"\xff" * 12, b"\x02\x00", b"\x0a", b"\x00\x00", b"\x08\x01", b"\x2d1234"],
+)
 def test_a_broken_message_is_refused(message: bytes) -> None:
     with pytest.raises(DamagedError) as caught:
         read_key_value(message, 0, len(message))

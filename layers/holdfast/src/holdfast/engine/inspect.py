@@ -24,8 +24,8 @@ from holdfast.etcd.format.trailer import TRAILER_BYTES, TrailerHash
 from holdfast.models.database import DatabaseSummary
 
 _READ_BYTES = 1 << 20
-# The worst zstd stream makes 128 KiB of four bytes, so this much at a time never becomes more than 128 MiB at once.
-_SLICE_BYTES = 4096
+# The worst zstd stream makes 128 KiB of four bytes, so this much at a time never becomes more than 32 MiB.
+_SLICE_BYTES = 1024
 _BLOCK_BYTES = 1 << 20
 _MAX_WINDOW_BYTES = 1 << 27  # what `zstd -d` accepts without being told to take more
 _DISK_RESERVE_BYTES = 64 << 20

@@ -45,11 +45,7 @@ def read_meta(source: PageSource) -> Meta:
     second = next((meta for size in sizes if (meta := _meta_at(source, 1, page_size=size))), None)
     metas = [meta for meta in (first, second) if meta]
     if not metas:
-        raise DamagedError(
-            "snapshot_meta_invalid",
-            "neither meta page is valid: this is no bbolt database, or its start is damaged",
-            hint="Check that the file is what `etcdctl snapshot save` wrote. Otherwise use another backup.",
-        )
+        raise _invalid_meta("neither meta page is valid: this is no bbolt database, or its start is damaged")
     meta = max(metas, key=lambda found: found.txid)
     if meta.high_water * meta.page_size > source.size:
         raise DamagedError(
@@ -58,8 +54,13 @@ def read_meta(source: PageSource) -> Meta:
             hint="The file was cut. Take another backup, or fetch this one again.",
         )
     if not (2 <= meta.root < meta.high_water):
-        raise DamagedError("snapshot_meta_invalid", f"the root page {meta.root} is not in the file", hint="")
+        raise _invalid_meta(f"the root page {meta.root} is not in the file")
     return meta
+
+
+def _invalid_meta(reason: str) -> DamagedError:
+    hint = "Check that the file is what `etcdctl snapshot save` wrote. Otherwise use another backup."
+    return DamagedError("snapshot_meta_invalid", reason, hint=hint)
 
 
 def _meta_at(source: PageSource, page_id: int, *, page_size: int) -> Meta | None:
@@ -75,5 +76,5 @@ def _meta_at(source: PageSource, page_id: int, *, page_size: int) -> Meta | None
         return None
     found_id, flags, _count, _overflow = HEADER.unpack_from(data)
     if found_id != page_id or flags != META:
-        raise DamagedError("snapshot_meta_invalid", f"meta page {page_id} has the header of page {found_id}", hint="")
+        raise _invalid_meta(f"meta page {page_id} has the header of page {found_id}")
     return Meta(size, root, freelist, high_water, txid)

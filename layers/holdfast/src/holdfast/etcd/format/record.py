@@ -23,8 +23,9 @@ _MIDDLE = re.compile(
     + rb")?(?:\x2a([\x80-\xff]{0,4}[\x00-\x7f]))?"
 )
 _LEASE = re.compile(rb"\x30" + _VARINT)
-_KEY_TAG, _KEY, _MOD_REVISION, _VALUE = 0x0A, 1, 3, 5
 _WIRE_VARINT, _WIRE_FIXED64, _WIRE_BYTES, _WIRE_FIXED32 = 0, 1, 2, 5
+_KEY_TAG, _KEY, _MOD_REVISION, _VALUE = 0x0A, 1, 3, 5
+_WIRES = {_KEY: _WIRE_BYTES, 2: _WIRE_VARINT, _MOD_REVISION: _WIRE_VARINT, 4: _WIRE_VARINT, _VALUE: _WIRE_BYTES, 6: 0}
 
 is_revision_key = _REVISION_KEY.fullmatch
 
@@ -70,6 +71,8 @@ def parse_key_value(data: bytes, start: int, end: int) -> KeyValue:
     while at < end:
         tag, at = _take_varint(data, at, end)
         field, wire = tag >> 3, tag & 7
+        if not 0 < field < 1 << 29 or wire != _WIRES.get(field, wire):
+            raise invalid_record(f"a stored value has a field {field} of wire type {wire}")
         if wire == _WIRE_VARINT:
             number, at = _take_varint(data, at, end)
             mod = number if field == _MOD_REVISION else mod
@@ -80,11 +83,11 @@ def parse_key_value(data: bytes, start: int, end: int) -> KeyValue:
             length = 8 if wire == _WIRE_FIXED64 else 4
         else:
             raise invalid_record(f"a stored value has a field of wire type {wire}")
-        if length > end - at or not field:
+        if length > end - at:
             raise invalid_record(f"field {field} of a stored value ends behind it")
-        if (field, wire) == (_KEY, _WIRE_BYTES):
+        if field == _KEY:
             key = data[at : at + length]
-        elif (field, wire) == (_VALUE, _WIRE_BYTES):
+        elif field == _VALUE:
             value, value_end = at, at + length
         at += length
     return key, mod, value, value_end
