@@ -1,0 +1,174 @@
+"""`holdfast backup` over the shipped doubles, with backups that the engine made."""
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from builders.command_line import holdfast
+from builders.machine import BackupMachine
+from builders.runs import failed, run_record, succeeded
+from builders.services import START, MemoryServices, services_with
+from holdfast.models.run import ErrorInfo, Outcome, Progress
+from holdfast.planning.naming import SNAPSHOT, VERIFIED, backup_key
+
+
+def backed_up(hours: int = 0, services: MemoryServices | None = None) -> tuple[MemoryServices, str]:
+    services = services or services_with()
+    outcome = BackupMachine(services).execute("prod-1", START + timedelta(hours=hours))
+    assert outcome.backup_id
+    return services, outcome.backup_id
+
+
+def with_a_flipped_bit(services: MemoryServices, backup: str) -> None:
+    key = backup_key("prod-1", backup, SNAPSHOT)
+    stored = services.bucket.objects[key]
+    body = bytearray(stored.body)
+    body[len(body) // 2] ^= 1
+    services.bucket.objects[key] = replace(stored, body=bytes(body))
+
+
+def test_list_has_one_entry_per_backup_the_newest_first() -> None:
+    services, older = backed_up()
+    _, newer = backed_up(hours=1, services=services)
+    entries = holdfast("backup", "list", "prod-1", "-o", "json", services=services).value["backups"]
+    assert [(entry["backup_id"], entry["state"]) for entry in entries] == [(newer, "verified"), (older, "verified")]
+    assert newer in holdfast("backup", "list", "prod-1", services=services).stdout
+
+
+def test_list_without_backups_says_so_and_an_unknown_cluster_is_an_error() -> None:
+    assert (
+        holdfast("backup", "list", "prod-1", services=services_with()).stdout == "cluster prod-1 has no backups yet\n"
+    )
+    assert holdfast("backup", "list", "prod-2", services=services_with()).code == 1
+
+
+def test_backups_of_a_removed_cluster_are_still_listed() -> None:
+    services, backup = backed_up()
+    services.clusters.remove("prod-1")
+    assert backup in holdfast("backup", "list", "prod-1", services=services).stdout
+
+
+def test_show_has_the_manifest_and_what_the_verification_found() -> None:
+    services, backup = backed_up()
+    shown = holdfast("backup", "show", "prod-1", "latest", "-o", "json", services=services).value
+    assert shown["manifest"]["backup_id"] == backup
+    assert shown["verification"]["database"]["live_keys"] == 38
+    assert shown["damage"] is None
+    assert "38 live" in holdfast("backup", "show", "prod-1", backup, services=services).stdout
+
+
+def test_latest_is_the_newest_verified_one() -> None:
+    services, older = backed_up()
+    _, newer = backed_up(hours=1, services=services)
+    services.bucket.remove([backup_key("prod-1", newer, VERIFIED)])
+    shown = holdfast("backup", "show", "prod-1", "latest", "-o", "json", services=services).value
+    assert shown["manifest"]["backup_id"] == older
+    services.bucket.remove([backup_key("prod-1", older, VERIFIED)])
+    ended = holdfast("backup", "show", "prod-1", "latest", services=services)
+    assert ended.code == 1
+    assert "error[no_verified_backup]" in ended.stderr
+
+
+@pytest.mark.parametrize(
+    ("backup", "code", "error"),
+    [("yesterday", 2, "backup_id_invalid"), ("20260101T000000Z-r-000000", 1, "backup_unknown")],
+)
+def test_a_backup_that_is_not_there_is_told_from_one_that_cannot_be(backup: str, code: int, error: str) -> None:
+    ended = holdfast("backup", "show", "prod-1", backup, "-o", "json", services=services_with())
+    assert (ended.code, ended.error["code"]) == (code, error)
+
+
+def test_verify_reads_the_backup_back() -> None:
+    services, backup = backed_up()
+    ended = holdfast("backup", "verify", "prod-1", "latest", services=services)
+    assert ended.code == 0
+    assert ended.stdout.startswith(f"sound: {backup}")
+    verified = holdfast("backup", "verify", "prod-1", backup, "-o", "json", services=services).value["verification"]
+    assert verified["database"]["live_keys"] == 38
+
+
+def test_verify_of_a_damaged_backup_exits_1() -> None:
+    services, backup = backed_up()
+    with_a_flipped_bit(services, backup)
+    ended = holdfast("backup", "verify", "prod-1", backup, "-o", "json", services=services)
+    assert ended.code == 1
+    assert ended.error["family"] == "damaged"
+    assert ended.stdout == ""
+
+
+def test_download_brings_the_raw_snapshot(tmp_path: Path) -> None:
+    services, backup = backed_up()
+    ended = holdfast("backup", "download", "prod-1", "latest", str(tmp_path), "-o", "json", services=services)
+    assert ended.code == 0
+    assert Path(ended.value["path"]).read_bytes() == services.member.snapshot_file
+    assert ended.value["manifest"]["backup_id"] == backup
+    assert json.loads((tmp_path / "manifest.json").read_text())["backup_id"] == backup
+    again = holdfast("backup", "download", "prod-1", "latest", str(tmp_path), services=services)
+    assert again.code == 3
+    assert "error[file_exists]" in again.stderr
+
+
+def test_download_of_a_damaged_backup_leaves_no_file(tmp_path: Path) -> None:
+    services, backup = backed_up()
+    with_a_flipped_bit(services, backup)
+    assert holdfast("backup", "download", "prod-1", backup, str(tmp_path), services=services).code == 1
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_run_starts_an_execution_and_names_it() -> None:
+    services = services_with()
+    ended = holdfast("backup", "run", "prod-1", "-o", "json", services=services)
+    started = ended.value["started"]
+    assert started["new"] is True
+    assert json.loads(services.executions.payloads[started["run_id"]]) == {"cluster": "prod-1", "kind": "manual"}
+
+
+def test_run_of_an_unknown_cluster_starts_nothing() -> None:
+    services = services_with()
+    assert holdfast("backup", "run", "prod-2", services=services).code == 1
+    assert services.executions.payloads == {}
+
+
+def the_run(services: MemoryServices) -> str:
+    return next(iter(services.executions.payloads))
+
+
+def refused() -> Outcome:
+    error = ErrorInfo(code="lease_held", family="refused", message="another run is at work")
+    return failed(status="refused", error=error)
+
+
+@pytest.mark.parametrize(("outcome", "code"), [(succeeded, 0), (failed, 1), (refused, 3)])
+def test_run_wait_shows_the_phases_and_ends_as_the_run_does(outcome: Callable[[], Outcome], code: int) -> None:
+    services = services_with()
+
+    def begin() -> None:
+        services.runs.open(run_record(the_run(services)))
+        services.executions.enter(the_run(services), "Started")
+
+    def stream() -> None:
+        services.executions.enter(the_run(services), "Snapshot")
+        progress = Progress(phase="Snapshot", done=45, total=100)
+        services.runs.progress("prod-1", the_run(services), progress)
+
+    def end() -> None:
+        services.runs.close(outcome().model_copy(update={"run_id": the_run(services)}))
+        services.executions.finish(the_run(services))
+
+    ended = holdfast(
+        "backup", "run", "prod-1", "--wait", "-o", "json", services=services, while_waiting=[begin, stream, end]
+    )
+    assert ended.code == code
+    assert ended.value["run"]["outcome"]["status"] == outcome().status
+    lines = [line.split(maxsplit=1)[1] for line in ended.stderr.splitlines() if not line.startswith("{")]
+    assert lines[:2] == ["Started", "Snapshot 45 % of 100 B"]
+    if code:
+        reason = outcome().error
+        assert reason
+        assert ended.error["code"] == reason.code
+    else:
+        assert lines[2:] == ["Seal", "Verify", "Retain", "Finished"]
