@@ -1,0 +1,67 @@
+"""The demo's pieces that need no stack: what counts as equal, what is checked first, what it says and how."""
+
+import io
+from pathlib import Path
+from typing import Any
+
+import pytest
+from rich.console import Console
+
+from holdfast.cli.demo import ConsoleView
+from holdfast.errors import InvalidInputError
+from holdfast.local.demo import setting
+from holdfast.local.demo.figures import Comparison
+from holdfast.models.etcd import HashKV
+
+HASH = HashKV(hash=7, revision=99, compact_revision=-1)
+
+
+def comparison(**changes: Any) -> Comparison:
+    hashes: dict[str, Any] = dict.fromkeys(("hash_file", "hash_source", "hash_restored"), HASH)
+    keys = dict.fromkeys(("keys_verified", "keys_file", "keys_source", "keys_restored"), 1620)
+    return Comparison.model_validate({"revision": 99, **hashes, **keys, **changes})
+
+
+def test_the_same_answers_have_no_differences() -> None:
+    assert comparison().differences == ()
+
+
+@pytest.mark.parametrize("who", ["hash_file", "hash_source", "hash_restored"])
+@pytest.mark.parametrize("change", [{"hash": 8}, {"compact_revision": 3}])
+def test_one_other_hash_is_a_difference(who: str, change: dict[str, int]) -> None:
+    (difference,) = comparison(**{who: HASH.model_copy(update=change)}).differences
+    assert difference.startswith("HashKV differs")
+
+
+@pytest.mark.parametrize("who", ["keys_verified", "keys_file", "keys_source", "keys_restored"])
+def test_one_key_less_is_a_difference(who: str) -> None:
+    (difference,) = comparison(**{who: 1619}).differences
+    assert "1619" in difference
+
+
+def test_a_clone_without_the_test_data_is_told_before_anything_starts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "template.yaml").write_text("Resources: {}\n")
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(InvalidInputError) as raised:
+        setting.prepare()
+    assert raised.value.code == "demo_data_missing"
+
+
+def test_lines_that_differ_in_a_count_are_said_once_where_no_terminal_is() -> None:
+    written = io.StringIO()
+    with ConsoleView(Console(file=written, width=200, markup=False)) as view:
+        view.step("Start")
+        for count in (1, 2, 3):
+            view.progress(f"creating resources: {count} done")
+        view.progress("waiting")
+        view.note("two\nlines")
+    assert written.getvalue().splitlines() == [
+        "",
+        "1. Start",
+        "   creating resources: 1 done",
+        "   waiting",
+        "   two",
+        "   lines",
+    ]
