@@ -47,7 +47,7 @@ type Make = Callable[[int], bytes]
 
 @cache
 def small_database() -> bytes:
-    """About 200 KB: branches over leaves, overflow pages, deletions, leases, inline buckets, free pages."""
+    """About 300 KB: branches over leaves, overflow pages, deletions, leases, inline buckets, free pages."""
     records: Items = []
     for number in range(2, 260):
         key = b"/registry/%s/team-%d/name-%d" % (b"secrets" if number % 3 else b"pods", number % 5, number % 90)
