@@ -18,12 +18,12 @@ class HttpFault:
 
     "answer": an S3 error in place of the server's answer. "reset": the connection is reset after half of the request's
     body. "cut": the server's answer loses the second half of its body. "lose": the server does its work and the
-    connection is closed without an answer.
+    connection is closed without an answer. "flip": one bit of the request's body changes on the way.
     """
 
     method: str
     target: str
-    act: Literal["answer", "reset", "cut", "lose"]
+    act: Literal["answer", "reset", "cut", "lose", "flip"]
     times: int = 1
     status: int = 503
     code: str = "SlowDown"
@@ -85,6 +85,8 @@ class _ProxyHandler(BaseHTTPRequestHandler):
         if fault is not None and fault.act == "answer":
             self._answer(fault)
             return
+        if fault is not None and fault.act == "flip":
+            body = body[:-1] + bytes([body[-1] ^ 1])
         self._forward(body, fault)
 
     do_GET = do_HEAD = do_PUT = do_POST = do_DELETE = _handle  # noqa: N815 - the names that http.server looks for
