@@ -200,8 +200,15 @@ def test_the_same_execution_name_with_another_input_is_refused(probe: Probe) -> 
 
 
 def test_an_aborted_execution_is_an_event_that_reaches_a_function(probe: Probe) -> None:
-    execution = probe.start("stopped", do="sleep", seconds=1)
-    probe.client("stepfunctions").stop_execution(executionArn=execution, error="Stopped", cause="by hand")
+    states, execution = probe.client("stepfunctions"), probe.start("stopped", do="sleep", seconds=1)
+
+    def at_work() -> bool:
+        history = states.get_execution_history(executionArn=execution)["events"]
+        return "LambdaFunctionStarted" in {event["type"] for event in history}
+
+    # LocalStack fails an execution that is stopped while it evaluates an intrinsic function.
+    wait_for(at_work, "the task")
+    states.stop_execution(executionArn=execution, error="Stopped", cause="by hand")
 
     event = wait_for(lambda: _event_of(probe, execution), "the event ABORTED")
 

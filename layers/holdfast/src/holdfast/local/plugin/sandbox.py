@@ -7,6 +7,7 @@ import contextlib
 import json
 import os
 import queue
+import select
 import shutil
 import signal
 import subprocess  # the point of this module: a sandbox is a process
@@ -16,12 +17,12 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO, cast
 
 from holdfast.local.plugin.runtime_api import Invocation, Outcome, RuntimeApi
 
 INIT_TIMEOUT_S = 60.0  # AWS allows 10 s; a machine with two cores that starts seven functions at once needs more
 STACK_MARK = "HOLDFAST_LOCAL_STACK"  # by which holdfast.local.processes finds what belongs to a stack
-LOG_LAG_S = 0.002  # a response may overtake the last log line, which comes through a pipe
 BOOTSTRAP = Path(__file__).with_name("bootstrap.py")
 
 # PR_SET_PDEATHSIG follows the thread that forked, not the process: one thread that never ends starts all sandboxes.
@@ -51,13 +52,15 @@ class Sandbox:
     def __init__(self, function: FunctionCode, environment: dict[str, str], scratch: Path) -> None:
         self._function = function
         self._api = RuntimeApi()
-        self._log: list[str] = []
-        self._lines_reported = 0
+        self._log = bytearray()
+        self._log_lock = threading.Lock()
         scratch.mkdir(parents=True, exist_ok=True)
         self._tmp = Path(tempfile.mkdtemp(dir=scratch))
         self._process = _spawner.submit(self._spawn, environment).result()
-        self._reader = threading.Thread(target=self._read_log, daemon=True)
-        self._reader.start()
+        self._output = cast("IO[bytes]", self._process.stdout)  # a pipe was asked for
+        self._pipe = self._output.fileno()
+        os.set_blocking(self._pipe, False)
+        threading.Thread(target=self._read_log, daemon=True).start()
         threading.Thread(target=self._watch_exit, daemon=True).start()
 
     @property
@@ -66,7 +69,8 @@ class Sandbox:
 
     @property
     def log(self) -> str:
-        return "".join(self._log)
+        """What was written since the last invocation was reported."""
+        return self._log.decode(errors="replace")
 
     def wait_initialised(self) -> Outcome | None:
         """None when the handler's module is imported; else the reason why it is not."""
@@ -90,14 +94,13 @@ class Sandbox:
             text = f"RequestId: {request_id} Error: Task timed out after {self._function.timeout_s:.2f} seconds"
             outcome = Outcome("timeout", _error("Sandbox.Timedout", text))
         if outcome.kind == "exit":
-            self._reader.join(1)
             outcome = Outcome(
                 "exit", _error("Runtime.ExitError", f"RequestId: {request_id} {outcome.payload.decode()}")
             )
-        time.sleep(LOG_LAG_S)
-        lines = self._log[self._lines_reported :]
-        self._lines_reported += len(lines)
-        body = "".join(lines)
+        self._drain()  # the lines before the response are in the pipe already, if not yet with the reader
+        with self._log_lock:
+            body = self.log
+            self._log.clear()
         duration = (time.time() - started) * 1000
         log = (
             f"START RequestId: {request_id} Version: $LATEST\n{body}END RequestId: {request_id}\n"
@@ -114,7 +117,7 @@ class Sandbox:
         self._api.close()
         shutil.rmtree(self._tmp, ignore_errors=True)
 
-    def _spawn(self, environment: dict[str, str]) -> "subprocess.Popen[str]":
+    def _spawn(self, environment: dict[str, str]) -> "subprocess.Popen[bytes]":
         function = self._function
         command = [str(function.python), "-P", str(BOOTSTRAP), function.handler, str(os.getpid())]
         return subprocess.Popen(  # noqa: S603 - our own interpreter and file
@@ -124,8 +127,6 @@ class Sandbox:
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
-            text=True,
-            errors="replace",
             process_group=0,
         )
 
@@ -149,9 +150,23 @@ class Sandbox:
         }
 
     def _read_log(self) -> None:
-        stream = self._process.stdout
-        if stream is not None:
-            self._log.extend(stream)
+        """All the time, or a function that writes more than a pipe holds would wait for ever."""
+        waiting = select.poll()
+        waiting.register(self._pipe, select.POLLIN | select.POLLHUP)
+        while waiting.poll() and self._drain():
+            pass
+
+    def _drain(self) -> bool:
+        """Takes what the pipe holds now; False at its end."""
+        with self._log_lock:
+            while True:
+                try:
+                    chunk = os.read(self._pipe, 65536)
+                except BlockingIOError:
+                    return True
+                if not chunk:
+                    return False
+                self._log += chunk
 
     def _watch_exit(self) -> None:
         status = self._process.wait()

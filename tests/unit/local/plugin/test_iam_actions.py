@@ -1,0 +1,108 @@
+from typing import Any
+
+import pytest
+
+from holdfast.local.plugin.iam_actions import Call, checks
+
+BUCKET = "arn:aws:s3:::snapshots"
+TABLE = "arn:aws:dynamodb:eu-west-1:000000000000:table/holdfast"
+
+
+def needed(service: str, operation: str, **parameters: Any) -> list[tuple[str, str]]:
+    call = Call(service, operation, parameters, "eu-west-1", "000000000000", arns=lambda kind, name: f"{kind}/{name}")
+    return [(check.action, check.resource) for check in checks(call)]
+
+
+@pytest.mark.parametrize(
+    ("operation", "parameters", "expected"),
+    [
+        ("PutObject", {}, [("s3:PutObject", f"{BUCKET}/k")]),
+        ("HeadObject", {}, [("s3:GetObject", f"{BUCKET}/k")]),
+        ("GetObject", {"VersionId": "1"}, [("s3:GetObjectVersion", f"{BUCKET}/k")]),
+        ("DeleteObject", {"VersionId": "1"}, [("s3:DeleteObjectVersion", f"{BUCKET}/k")]),
+        ("UploadPart", {}, [("s3:PutObject", f"{BUCKET}/k")]),
+        ("CompleteMultipartUpload", {}, [("s3:PutObject", f"{BUCKET}/k")]),
+        ("AbortMultipartUpload", {}, [("s3:AbortMultipartUpload", f"{BUCKET}/k")]),
+        ("ListParts", {}, [("s3:ListMultipartUploadParts", f"{BUCKET}/k")]),
+        (
+            "PutObject",
+            {"ObjectLockLegalHoldStatus": "ON"},
+            [("s3:PutObject", f"{BUCKET}/k"), ("s3:PutObjectLegalHold", f"{BUCKET}/k")],
+        ),
+        (
+            "CopyObject",
+            {"CopySource": {"Bucket": "other", "Key": "a"}},
+            [("s3:PutObject", f"{BUCKET}/k"), ("s3:GetObject", "arn:aws:s3:::other/a")],
+        ),
+    ],
+)
+def test_calls_on_an_object(operation: str, parameters: dict[str, Any], expected: list[tuple[str, str]]) -> None:
+    assert needed("s3", operation, Bucket="snapshots", Key="k", **parameters) == expected
+
+
+def test_calls_on_a_bucket() -> None:
+    assert needed("s3", "ListObjectsV2", Bucket="snapshots") == [("s3:ListBucket", BUCKET)]
+    assert needed("s3", "ListObjectVersions", Bucket="snapshots") == [("s3:ListBucketVersions", BUCKET)]
+    assert needed("s3", "ListMultipartUploads", Bucket="snapshots") == [("s3:ListBucketMultipartUploads", BUCKET)]
+
+
+def test_a_listing_carries_its_prefix_as_context() -> None:
+    parameters = {"Bucket": "snapshots", "Prefix": "prod/"}
+    call = Call("s3", "ListObjectsV2", parameters, "eu-west-1", "000000000000", arns=lambda _, name: name)
+
+    assert checks(call)[0].context == {"s3:prefix": "prod/"}
+
+
+def test_each_deleted_object_is_checked() -> None:
+    entries = [{"Key": "a"}, {"Key": "b", "VersionId": "1"}]
+
+    assert needed("s3", "DeleteObjects", Bucket="snapshots", Delete={"Objects": entries}) == [
+        ("s3:DeleteObject", f"{BUCKET}/a"),
+        ("s3:DeleteObjectVersion", f"{BUCKET}/b"),
+    ]
+
+
+def test_a_transaction_needs_the_action_of_each_of_its_items() -> None:
+    items = [{"Put": {"TableName": "holdfast"}}, {"ConditionCheck": {"TableName": "holdfast"}}]
+
+    assert needed("dynamodb", "TransactWriteItems", TransactItems=items) == [
+        ("dynamodb:PutItem", TABLE),
+        ("dynamodb:ConditionCheckItem", TABLE),
+    ]
+
+
+def test_a_query_of_an_index_is_on_the_index() -> None:
+    assert needed("dynamodb", "Query", TableName="holdfast", IndexName="i") == [("dynamodb:Query", f"{TABLE}/index/i")]
+
+
+def test_names_are_resolved_to_arns() -> None:
+    assert needed("secretsmanager", "GetSecretValue", SecretId="etcd") == [
+        ("secretsmanager:GetSecretValue", "secretsmanager/etcd")
+    ]
+    assert needed("kms", "Decrypt", KeyId="alias/a") == [("kms:Decrypt", "kms/alias/a")]
+    assert needed("lambda", "Invoke", FunctionName="f") == [
+        ("lambda:InvokeFunction", "arn:aws:lambda:eu-west-1:000000000000:function:f")
+    ]
+
+
+def test_a_schedule_also_passes_its_role() -> None:
+    assert needed("scheduler", "CreateSchedule", Name="s", GroupName="g", Target={"RoleArn": "role"}) == [
+        ("scheduler:CreateSchedule", "arn:aws:scheduler:eu-west-1:000000000000:schedule/g/s"),
+        ("iam:PassRole", "role"),
+    ]
+
+
+def test_each_event_is_checked_on_its_bus() -> None:
+    assert needed("events", "PutEvents", Entries=[{"Source": "holdfast"}]) == [
+        ("events:PutEvents", "arn:aws:events:eu-west-1:000000000000:event-bus/default")
+    ]
+
+
+def test_an_execution_is_started_on_its_state_machine_and_stopped_by_itself() -> None:
+    assert needed("stepfunctions", "StartExecution", stateMachineArn="m") == [("states:StartExecution", "m")]
+    assert needed("stepfunctions", "StopExecution", executionArn="e") == [("states:StopExecution", "e")]
+
+
+def test_an_unknown_service_is_checked_on_everything_and_telemetry_not_at_all() -> None:
+    assert needed("ssm", "SendCommand") == [("ssm:SendCommand", "*")]
+    assert needed("logs", "PutLogEvents") == []
