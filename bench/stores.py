@@ -5,7 +5,7 @@ import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from tempfile import mkdtemp
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import boto3
@@ -55,8 +55,7 @@ def store(name: str, folder: Path) -> Iterator[Target]:
     """`name` is "ceph", "localstack", or the URL of an S3 server that takes AWS_ACCESS_KEY_ID test."""
     if name == "ceph":
         # Its sockets' paths may have 107 characters at most.
-        short = Path(mkdtemp(prefix="ceph-"))
-        with ceph_gateway(short / "c") as url:
+        with TemporaryDirectory(prefix="ceph-") as short, ceph_gateway(Path(short) / "c") as url:
             yield _with_bucket(Target(name, url, "none", ACCESS_KEY, SECRET_KEY))
     elif name == "localstack":
         with _localstack(folder / "localstack") as url:
