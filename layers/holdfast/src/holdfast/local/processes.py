@@ -13,7 +13,8 @@ from pathlib import Path
 
 MARK = "HOLDFAST_LOCAL_STACK"
 PROC = Path("/proc")
-POLL_S = 0.05
+POLL_S = 0.02
+LOOKS = 2
 
 
 def marked(stack_id: str) -> list[int]:
@@ -30,12 +31,15 @@ def is_running(pid: int, stack_id: str) -> bool:
 def kill(stack_id: str) -> int:
     """Ends all of them at once, since nothing they hold is to be kept; returns how many there were."""
     first = left = marked(stack_id)
-    while left:  # again and again: a process may have forked meanwhile
+    looks_without_any = 0
+    # More than one look: a process may have forked meanwhile, and in the middle of an exec it shows no environment.
+    while looks_without_any < LOOKS:
         for pid in left:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
         time.sleep(POLL_S)
         left = marked(stack_id)
+        looks_without_any = 0 if left else looks_without_any + 1
     return len(first)
 
 
