@@ -8,9 +8,10 @@ import pytest
 from rich.console import Console
 
 from holdfast.cli.demo import ConsoleView
-from holdfast.errors import InvalidInputError
+from holdfast.errors import InvalidInputError, RefusedError
 from holdfast.local.demo import setting
 from holdfast.local.demo.figures import Comparison
+from holdfast.local.home import Home
 from holdfast.models.etcd import HashKV
 
 HASH = HashKV(hash=7, revision=99, compact_revision=-1)
@@ -47,6 +48,17 @@ def test_a_clone_without_the_test_data_is_told_before_anything_starts(
     with pytest.raises(InvalidInputError) as raised:
         setting.prepare()
     assert raised.value.code == "demo_data_missing"
+
+
+def test_a_second_demo_in_the_same_home_is_refused(tmp_path: Path) -> None:
+    home = Home(root=tmp_path, path=tmp_path / "demo", template=tmp_path, environments=tmp_path)
+    folder = setting.Folder(home, tmp_path)
+    with setting.exclusive(folder):
+        with pytest.raises(RefusedError) as raised, setting.exclusive(folder):
+            pass
+        assert raised.value.code == "demo_busy"
+    with setting.exclusive(folder):
+        pass
 
 
 def test_lines_that_differ_in_a_count_are_said_once_where_no_terminal_is() -> None:

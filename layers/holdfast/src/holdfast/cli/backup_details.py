@@ -73,7 +73,11 @@ def _lines(found: BackupDetails) -> Iterator[tuple[str, str]]:
     yield "size", f"{human_bytes(snapshot.raw_size)}, compressed {human_bytes(snapshot.size)}"
     yield "member", f"{source.member_name} at {source.endpoint}, etcd {source.etcd_version}"
     yield "because", source.reason
-    yield "revision", f"{manifest.database.revision}, compacted at {manifest.database.compact_revision}"
+    compacted = manifest.database.compact_revision
+    yield (
+        "revision",
+        f"{manifest.database.revision}, " + (f"compacted at {compacted}" if compacted >= 0 else "never compacted"),
+    )
     if found.verification:
         database = found.verification.database
         yield "keys", f"{database.live_keys} live, {database.records} records, {len(database.resources)} resources"

@@ -115,7 +115,8 @@ def watch_to_the_end(session: Session, cluster: str, run: str, *, just_started: 
         raise
     if record is None or record.outcome is None:
         raise ValueError("follow ends with an outcome")
-    result({"run": record}, lambda: run_details(record), as_json=session.as_json)
+    # The error itself goes to standard error, below.
+    result({"run": record}, lambda: run_details(record, with_error=False), as_json=session.as_json)
     raise typer.Exit(_reported(record.outcome, as_json=session.as_json))
 
 
@@ -129,8 +130,12 @@ def _reported(outcome: "Outcome", *, as_json: bool) -> int:
     return REFUSED if outcome.status == "refused" else FAILED
 
 
-def run_details(record: "RunRecord") -> "Iterator[RenderableType]":
-    yield facts(_lines(record))
+def run_details(record: "RunRecord", *, with_error: bool = True) -> "Iterator[RenderableType]":
+    lines = [*_lines(record)]
+    if with_error and record.outcome and record.outcome.error:
+        error = record.outcome.error
+        lines += [("error", f"[{error.code}] {error.message}"), ("hint", error.hint or "-")]
+    yield facts(lines)
     for warning in record.outcome.warnings if record.outcome else ():
         yield f"warning: {warning}"
 
@@ -155,6 +160,3 @@ def _lines(record: "RunRecord") -> Iterator[tuple[str, str]]:
             f"in {human_seconds(figures.verify_seconds)}: revision {figures.revision}, {figures.live_keys} keys",
         )
         yield "sha256", figures.sha256
-    if outcome.error:
-        yield "error", f"[{outcome.error.code}] {outcome.error.message}"
-        yield "hint", outcome.error.hint or "-"

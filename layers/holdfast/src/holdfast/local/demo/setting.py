@@ -1,14 +1,17 @@
 """What the demo needs before it can begin, and what it writes: a folder, a raw snapshot, a secret, cluster.yaml."""
 
+import fcntl
 import json
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import zstandard
 
-from holdfast.errors import InvalidInputError
+from holdfast.errors import InvalidInputError, RefusedError
 from holdfast.local import deploy
 from holdfast.local.commands import python_3_13
 from holdfast.local.etcd_binaries import etcd_binary
@@ -73,6 +76,20 @@ def prepare() -> Folder:
         )
     home = Home(root=usual.root, path=usual.path / "demo", template=usual.template, environments=usual.environments)
     return Folder(home, data)
+
+
+@contextmanager
+def exclusive(folder: Folder) -> Iterator[None]:
+    """One demo per home at a time: each begins by removing what an earlier one left. RefusedError `demo_busy`."""
+    folder.home.path.mkdir(parents=True, exist_ok=True)
+    with (folder.home.path / "demo.lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise RefusedError(
+                "demo_busy", f"another demo is running in {folder.home.path}", hint="wait for it to end"
+            ) from error
+        yield
 
 
 def unpack(folder: Folder) -> None:

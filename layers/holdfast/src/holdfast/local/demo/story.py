@@ -55,12 +55,12 @@ class _Stay:
 def run_demo(view: DemoView, load_spec: LoadSpec, *, keep: bool = False) -> Told:
     """Main thread only. Whatever happens, nothing is left but logs and caches; with `keep` and success, the stack.
 
-    Fails with the codes of `setting.prepare`, `stack.up` and `LocalEtcd.start`, with `demo_schedule_silent`,
-    `demo_backup_failed`, and `demo_mismatch` when the restored data is not the source's.
+    Fails with the codes of `setting.prepare`, `stack.up` and `LocalEtcd.start`, with `demo_busy`,
+    `demo_schedule_silent`, `demo_backup_failed`, and `demo_mismatch` when the restored data is not the source's.
     """
     began = time.monotonic()
     folder = setting.prepare()
-    with ending_interrupts(), _cleaned(folder) as stay:
+    with ending_interrupts(), setting.exclusive(folder), _cleaned(folder) as stay:
         view.step(f"Start the stack (no AWS, no Docker) and a real etcd: {MEMBERS} members, mutual TLS")
         setting.unpack(folder)
         with SourceCluster(folder.work / "source", folder.raw_snapshot) as starting:

@@ -1,0 +1,91 @@
+"""docs/reference/cli.md says what the command line is: every command, every option, the keys of every JSON value."""
+
+import re
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer
+
+from builders.command_line import holdfast
+from builders.machine import BackupMachine
+from builders.services import START, MemoryServices, client_secret, services_with
+from holdfast.cli.main import app
+from holdfast.cli.spec_file import load_cluster_spec
+
+ROOT = Path(__file__).resolve().parents[3]
+REFERENCE = (ROOT / "docs" / "reference" / "cli.md").read_text()
+ROW = re.compile(r"^\| `([a-z][a-z -]*)` \| (`[a-z_]+`(?:, `[a-z_]+`)*) \|$", re.MULTILINE)
+KEYS = {command: set(re.findall(r"`([a-z_]+)`", keys)) for command, keys in ROW.findall(REFERENCE)}
+LOCAL = {"local up", "local down", "local status", "demo"}
+
+
+def commands(group: Any, path: str = "") -> Iterator[tuple[str, Any]]:
+    for name, command in group.commands.items():
+        below = f"{path} {name}".strip()
+        if hasattr(command, "commands"):
+            yield from commands(command, below)
+        else:
+            yield below, command
+
+
+COMMANDS = dict(commands(typer.main.get_command(app)))
+
+
+def test_every_command_is_documented_and_every_documented_one_exists() -> None:
+    assert {command.removesuffix(" --wait") for command in KEYS} == set(COMMANDS)
+
+
+def options(parameters: list[Any]) -> set[str]:
+    return {name for parameter in parameters for name in parameter.opts if name.startswith("--") and name != "--help"}
+
+
+def test_every_option_is_named() -> None:
+    root: Any = typer.main.get_command(app)
+    known = options(root.params).union(*(options(command.params) for command in COMMANDS.values()))
+    # `cluster apply --file` is written as -f, as in the usage at the top.
+    assert {name for name in known - {"--file"} if name not in REFERENCE} == set()
+
+
+def a_run_and_a_backup() -> tuple[MemoryServices, dict[str, str]]:
+    services = services_with()
+    outcome = BackupMachine(services).execute("prod-1", START + timedelta(hours=1))
+    assert outcome.backup_id
+    return services, {"RUN": outcome.run_id, "BACKUP": outcome.backup_id}
+
+
+ARGUMENTS = {
+    "cluster apply": ["-f", str(ROOT / "docs" / "examples" / "cluster.yaml"), "--replace"],
+    "cluster list": [],
+    "cluster show": ["prod-1"],
+    "cluster remove": ["prod-1"],
+    "backup run": ["prod-1"],
+    "backup list": ["prod-1"],
+    "backup show": ["prod-1", "BACKUP"],
+    "backup verify": ["prod-1", "latest"],
+    "backup download": ["prod-1", "BACKUP", "DIR"],
+    "run list": ["prod-1"],
+    "run show": ["RUN"],
+    "run watch": ["RUN"],
+    "snapshot inspect": [str(ROOT / "tests" / "data" / "kubeadm-b.db.zst")],
+}
+
+
+@pytest.mark.parametrize("command", sorted(set(KEYS) - LOCAL - {"backup run --wait"}))
+def test_the_keys_of_every_json_value_are_those_of_the_table(command: str, tmp_path: Path) -> None:
+    services, names = a_run_and_a_backup()
+    if command == "cluster apply":
+        spec = load_cluster_spec(ROOT / "docs" / "examples" / "cluster.yaml")
+        services.credentials.put(spec.transport.credentials, client_secret())
+    names["DIR"] = str(tmp_path)
+    arguments = [names.get(argument, argument) for argument in ARGUMENTS[command]]
+    ended = holdfast(*command.split(), *arguments, "-o", "json", services=services)
+    assert ended.code == 0, ended.stderr
+    assert set(ended.value) == KEYS[command]
+
+
+def test_the_table_was_read() -> None:
+    assert KEYS["backup show"] == {"manifest", "verification", "damage"}
+    assert len(KEYS) == 18
