@@ -60,7 +60,7 @@ def run_demo(view: DemoView, load_spec: LoadSpec, *, keep: bool = False) -> Told
     """
     began = time.monotonic()
     folder = setting.prepare()
-    with ending_interrupts(), setting.exclusive(folder), _cleaned(folder) as stay:
+    with ending_interrupts(), setting.exclusive(folder), _cleaned(folder, view) as stay:
         view.step(f"Start the stack (no AWS, no Docker) and a real etcd: {MEMBERS} members, mutual TLS")
         setting.unpack(folder)
         with SourceCluster(folder.work / "source", folder.raw_snapshot) as starting:
@@ -80,7 +80,7 @@ def run_demo(view: DemoView, load_spec: LoadSpec, *, keep: bool = False) -> Told
 
 
 @contextmanager
-def _cleaned(folder: Folder) -> Iterator[_Stay]:
+def _cleaned(folder: Folder, view: DemoView) -> Iterator[_Stay]:
     """Before: what a killed or a kept demo left. After: everything, unless the stack is to stay."""
     stack.down(folder.home)
     stay = _Stay()
@@ -90,6 +90,7 @@ def _cleaned(folder: Folder) -> Iterator[_Stay]:
         with undisturbed():
             setting.clean_work(folder)
             if not stay.wanted:
+                view.progress("stopping the stack and removing what it left")
                 stack.down(folder.home)
                 setting.clean_stack(folder)
 
