@@ -3,12 +3,16 @@
 The probes double as the regression test of the pins: a new LocalStack has to pass them all.
 """
 
+import contextlib
+import io
 import json
 import socket
 import time
 import urllib.error
 import urllib.request
+import zipfile
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -22,6 +26,7 @@ from holdfast.errors import RefusedError
 from holdfast.local import processes, stack
 from holdfast.local.deploy import client
 from holdfast.local.home import Home
+from holdfast.local.localstack import USUAL_PORT
 from holdfast.local.stack import StackInfo
 
 DEADLINE_S = 60
@@ -83,12 +88,24 @@ def wait_for[T](look: Callable[[], T | None], what: str) -> T:
 @pytest.fixture(scope="module")
 def probe(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Probe]:
     home = embedded.home(tmp_path_factory.mktemp("stack"))
-    lines: list[str] = []
-    info = stack.up(home, lines.append, iam="enforce")
+    with contextlib.ExitStack() as usual_port:
+        with contextlib.suppress(OSError):  # somebody else has it already, which does as well
+            usual_port.enter_context(socket.create_server(("127.0.0.1", USUAL_PORT)))
+        info = stack.up(home, lambda _: None, iam="enforce")
     try:
         yield Probe(home, info)
     finally:
         stack.down(home)
+
+
+def test_a_free_port_is_found_when_the_usual_one_is_taken(probe: Probe) -> None:
+    assert probe.info.port != USUAL_PORT
+
+
+def test_the_stack_listens_on_loopback_only(probe: Probe) -> None:
+    """A port that is bound on all interfaces could not be bound on another address of the loopback net."""
+    with socket.create_server(("127.0.0.2", probe.info.port)) as other:
+        assert other.getsockname()[1] == probe.info.port
 
 
 def test_a_function_imports_its_layers_and_the_next_call_reuses_the_sandbox(probe: Probe) -> None:
@@ -159,6 +176,40 @@ def test_a_function_logs_to_its_own_group(probe: Probe) -> None:
         return any("a name to look for" in event["message"] for event in events)
 
     wait_for(logged, "the log line")
+
+
+def test_a_function_may_write_more_than_a_pipe_holds(probe: Probe) -> None:
+    assert probe.invoke(do="chatter", bytes=1_000_000)[0] is None
+
+
+def test_calls_at_the_same_time_get_a_sandbox_each(probe: Probe) -> None:
+    with ThreadPoolExecutor(3) as pool:
+        answers = list(pool.map(lambda _: probe.invoke(do="sleep", seconds=1), range(3)))
+
+    assert [error for error, _ in answers] == [None] * 3
+    assert len({answer["pid"] for _, answer in answers}) == 3
+
+
+def test_a_function_that_does_not_import_says_so(probe: Probe) -> None:
+    functions = probe.client("lambda")
+    existing = functions.get_function_configuration(FunctionName=probe.info.outputs["ProbeFunction"])
+    code = io.BytesIO()
+    with zipfile.ZipFile(code, "w") as archive:
+        archive.writestr("app.py", "import a_package_that_no_layer_has\n")
+    functions.create_function(
+        FunctionName="broken",
+        Runtime="python3.13",
+        Handler="app.handler",
+        Role=existing["Role"],
+        Code={"ZipFile": code.getvalue()},
+    )
+
+    answer = functions.invoke(FunctionName="broken", Payload=b"{}")
+    payload = json.loads(answer["Payload"].read())
+
+    assert answer["FunctionError"] == "Unhandled"
+    assert payload["errorType"] == "Runtime.ImportModuleError"
+    assert "a_package_that_no_layer_has" in payload["errorMessage"]
 
 
 def test_a_state_machine_has_its_context_and_intrinsics(probe: Probe) -> None:

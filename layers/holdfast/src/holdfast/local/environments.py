@@ -6,10 +6,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from holdfast.local import locks
 from holdfast.local.commands import python_3_13, run, uv
 from holdfast.local.home import Home
 
-STAMP = "holdfast-digest"
+REQUIREMENTS_STAMP = "requirements.sha256"
+PLUGIN_STAMP = "plugin.sha256"
 
 
 @dataclass(frozen=True)
@@ -20,42 +22,40 @@ class Environments:
 
 def ensure(home: Home, progress: Callable[[str], None]) -> Environments:
     """Makes what is absent or made from other requirements. Offline when there is nothing to make."""
-    package = home.root / "layers" / "holdfast"
-    requirements = home.root / "requirements"
-    localstack = home.environments / "localstack"
-    sandbox = home.environments / "lambda"
-    # The entry points of the plugin are copied into the environment when the package is installed.
-    wanted = _digest(requirements / "embedded.txt", package / "pyproject.toml", str(package))
-    if _stamp(localstack) != wanted:
-        progress("installing LocalStack (once, about 330 MB)")
-        _make(localstack, requirements / "embedded.txt")
-        options = ["--quiet", "--no-deps", "--no-build-isolation", "--offline"]
-        install = [uv(), "pip", "install", *options, "--python", str(_python(localstack)), "--editable", str(package)]
+    with locks.waiting(home.environments / "lock"):
+        localstack = _ensure_installed(home, "localstack", "embedded.txt", progress)
+        _ensure_plugin(localstack, home.root / "layers" / "holdfast")
+        sandbox = _ensure_installed(home, "lambda", "lambda.txt", progress)
+        return Environments(_python(localstack), _python(sandbox))
+
+
+def _ensure_installed(home: Home, name: str, requirements: str, progress: Callable[[str], None]) -> Path:
+    environment, file = home.environments / name, home.root / "requirements" / requirements
+    wanted = hashlib.sha256(file.read_bytes()).hexdigest()
+    if _stamp(environment / REQUIREMENTS_STAMP) != wanted:
+        progress(f"installing the environment {name} (once)")
+        _make(environment, file)
+        (environment / REQUIREMENTS_STAMP).write_text(wanted)
+    return environment
+
+
+def _ensure_plugin(environment: Path, package: Path) -> None:
+    """Again after a change of pyproject.toml: an installation copies its entry points, which name the plugin."""
+    wanted = hashlib.sha256((package / "pyproject.toml").read_bytes() + bytes(package)).hexdigest()
+    if _stamp(environment / PLUGIN_STAMP) != wanted:
+        options = ["--quiet", "--no-deps", "--no-build-isolation", "--offline", "--python", str(_python(environment))]
+        install = [uv(), "pip", "install", *options, "--editable", str(package)]
         run(install, code="environment_failed", what="installing the plugin")
-        (localstack / STAMP).write_text(wanted)
-    wanted = _digest(requirements / "lambda.txt")
-    if _stamp(sandbox) != wanted:
-        progress("installing the Lambda runtime (once)")
-        _make(sandbox, requirements / "lambda.txt")
-        (sandbox / STAMP).write_text(wanted)
-    return Environments(_python(localstack), _python(sandbox))
+        (environment / PLUGIN_STAMP).write_text(wanted)
 
 
 def _python(environment: Path) -> Path:
     return environment / "bin" / "python"
 
 
-def _stamp(environment: Path) -> str | None:
+def _stamp(path: Path) -> str | None:
     """Written last: an installation that was interrupted has none."""
-    stamp = environment / STAMP
-    return stamp.read_text() if stamp.exists() else None
-
-
-def _digest(*parts: Path | str) -> str:
-    digest = hashlib.sha256()
-    for part in parts:
-        digest.update(part.read_bytes() if isinstance(part, Path) else part.encode())
-    return digest.hexdigest()
+    return path.read_text() if path.exists() else None
 
 
 def _make(environment: Path, requirements: Path) -> None:

@@ -6,18 +6,20 @@ import shutil
 import socket
 import subprocess
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from holdfast.errors import PermanentError, RefusedError
+from holdfast.local import processes
 from holdfast.local.deploy import REGION
 from holdfast.local.environments import Environments
 from holdfast.local.home import Home
-from holdfast.local.processes import MARK
 
 USUAL_PORT = 4566  # LocalStack's own; an AWS_ENDPOINT_URL that was copied once goes on working
 READY_DEADLINE_S = 90.0
 POLL_S = 0.1
 LOG_LINES_SHOWN = 15
+PORT_TAKEN = "CannotListenError"
 
 
 @dataclass(frozen=True)
@@ -27,16 +29,44 @@ class Launch:
     iam: str
 
 
-def choose_port(wanted: int | None) -> int:
-    """`wanted` or `port_in_use`; without a wish the usual port, else any free one."""
-    if wanted is not None:
-        if not _is_free(wanted):
-            raise RefusedError(
-                "port_in_use", f"port {wanted} on 127.0.0.1 is taken", hint="leave the port out to get a free one"
-            )
-        return wanted
-    if _is_free(USUAL_PORT):
-        return USUAL_PORT
+def check_port(wanted: int | None) -> None:
+    """Fails with `port_in_use` when an explicit port is taken."""
+    if wanted is not None and not _is_free(wanted):
+        raise _port_in_use(wanted)
+
+
+def start(
+    home: Home,
+    environments: Environments,
+    stack_id: str,
+    port: int | None,
+    iam: str,
+    progress: Callable[[str], None],
+) -> tuple[int, int]:
+    """The process id and the port of a LocalStack that is ready: on `port`, else on the usual one or a free one.
+
+    Fails with `port_in_use` or `stack_start_failed`. The caller ends what was started, whatever happened.
+    """
+    for candidate in [port] if port else [USUAL_PORT, _any_free_port(), _any_free_port()]:
+        if not _is_free(candidate):
+            continue
+        progress(f"starting LocalStack on port {candidate}")
+        launch = Launch(stack_id, candidate, iam)
+        process = _spawn(home, environments, launch)
+        if _wait_ready(process, home, launch):
+            return process.pid, candidate
+        processes.kill(stack_id)  # somebody else took the port meanwhile
+        process.wait()
+    raise _port_in_use(port or USUAL_PORT)
+
+
+def _port_in_use(port: int) -> RefusedError:
+    return RefusedError(
+        "port_in_use", f"port {port} on 127.0.0.1 is taken", hint="leave the port out to get a free one"
+    )
+
+
+def _any_free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
@@ -52,7 +82,7 @@ def _is_free(port: int) -> bool:
         return True
 
 
-def start(home: Home, environments: Environments, launch: Launch) -> "subprocess.Popen[bytes]":
+def _spawn(home: Home, environments: Environments, launch: Launch) -> "subprocess.Popen[bytes]":
     shutil.rmtree(home.run, ignore_errors=True)
     shutil.rmtree(home.scratch, ignore_errors=True)
     for folder in (home.run / "home", home.run / "tmp", home.scratch):
@@ -99,16 +129,22 @@ def _environment(home: Home, environments: Environments, launch: Launch) -> dict
         "HOLDFAST_LOCAL_SCRATCH": str(home.scratch),
         "HOLDFAST_LOCAL_IAM": launch.iam,
         "HOLDFAST_LOCAL_IAM_LOG": str(home.iam_log),
-        MARK: launch.stack_id,
+        processes.MARK: launch.stack_id,
     }
 
 
-def wait_ready(process: "subprocess.Popen[bytes]", home: Home, port: int) -> None:
-    """Fails with `stack_start_failed` and the end of the log when LocalStack ends or does not answer in time."""
+def _wait_ready(process: "subprocess.Popen[bytes]", home: Home, launch: Launch) -> bool:
+    """False when the port was taken after all: LocalStack says so in its log and goes on without one.
+
+    Fails with `stack_start_failed` and the end of the log when LocalStack ends or does not answer in time.
+    """
     deadline = time.monotonic() + READY_DEADLINE_S
     while time.monotonic() < deadline:
-        if is_healthy(port):
-            return
+        if answers(launch.port, launch.stack_id):
+            return True
+        log = home.log.read_text(errors="replace")
+        if PORT_TAKEN in log:
+            return False
         if process.poll() is not None:
             reason = f"LocalStack ended with exit code {process.returncode}"
             break
@@ -119,11 +155,12 @@ def wait_ready(process: "subprocess.Popen[bytes]", home: Home, port: int) -> Non
     raise PermanentError("stack_start_failed", "\n".join([reason, *lines]), hint=f"the whole log: {home.log}")
 
 
-def is_healthy(port: int) -> bool:
+def answers(port: int, stack_id: str) -> bool:
+    """Whether the stack of that id, and not another one, serves the port (the plugin answers, so it was loaded too)."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
     try:
-        connection.request("GET", "/_localstack/health")
-        return connection.getresponse().status == 200
+        connection.request("GET", "/_holdfast/stack")
+        return connection.getresponse().read() == stack_id.encode()
     except (OSError, http.client.HTTPException):
         return False
     finally:

@@ -1,18 +1,15 @@
 """`up`, `down` and `status` of the embedded stack: one per home, in memory, deployed anew at every `up`."""
 
-import contextlib
-import fcntl
 import json
 import uuid
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from holdfast.errors import RefusedError
-from holdfast.local import deploy, environments, localstack, processes
+from holdfast.local import deploy, environments, localstack, locks, processes
 from holdfast.local.home import Home
 
 ACCOUNT = "000000000000"
@@ -64,26 +61,22 @@ def up(
     Whatever goes wrong on the way, Ctrl-C included, nothing is left running. Fails with `stack_busy`, `port_in_use`,
     `python_missing`, `uv_missing`, `environment_failed`, `build_failed`, `stack_start_failed` or `deploy_failed`.
     """
-    with _locked(home):
+    with locks.refusing(home.lock):
         running = status(home)
         if running is not None:
             progress(f"already running since {running.started_at:%H:%M:%S} UTC")
             return running
         _stop(home)  # what a killed `up` may have left
-        chosen = localstack.choose_port(port)
+        localstack.check_port(port)
         made = environments.ensure(home, progress)
         content, files = deploy.build(home.template, home.builds, progress)
-        launch = localstack.Launch(uuid.uuid4().hex, chosen, iam)
-        _write(home.state, {"stack_id": launch.stack_id})
+        stack_id = uuid.uuid4().hex
+        _write(home.state, {"stack_id": stack_id})
         try:
-            progress(f"starting LocalStack on port {chosen}")
             started_at = datetime.now(UTC)
-            process = localstack.start(home, made, launch)
-            localstack.wait_ready(process, home, chosen)
+            pid, chosen = localstack.start(home, made, stack_id, port, iam, progress)
             outputs = deploy.deploy(f"http://127.0.0.1:{chosen}", content, files, parameters or {}, progress)
-            info = StackInfo(
-                stack_id=launch.stack_id, pid=process.pid, port=chosen, started_at=started_at, iam=iam, outputs=outputs
-            )
+            info = StackInfo(stack_id=stack_id, pid=pid, port=chosen, started_at=started_at, iam=iam, outputs=outputs)
             _write(home.state, info.model_dump(mode="json"))
         except BaseException:
             _stop(home)
@@ -93,7 +86,7 @@ def up(
 
 def down(home: Home) -> bool:
     """Ends every process of the stack; False when none ran. Fails with `stack_busy`."""
-    with _locked(home):
+    with locks.refusing(home.lock):
         return _stop(home) > 0
 
 
@@ -103,7 +96,9 @@ def status(home: Home) -> StackInfo | None:
     if "outputs" not in state:
         return None
     info = StackInfo.model_validate(state)
-    return info if processes.is_running(info.pid, info.stack_id) and localstack.is_healthy(info.port) else None
+    return (
+        info if processes.is_running(info.pid, info.stack_id) and localstack.answers(info.port, info.stack_id) else None
+    )
 
 
 def _stop(home: Home) -> int:
@@ -128,17 +123,3 @@ def _write(path: Path, content: Mapping[str, object]) -> None:
     beside = path.with_suffix(".new")
     beside.write_text(json.dumps(content, indent=2) + "\n")
     beside.replace(path)
-
-
-@contextlib.contextmanager
-def _locked(home: Home) -> Iterator[None]:
-    """One command at a time; the lock goes away with the process that holds it."""
-    home.path.mkdir(parents=True, exist_ok=True)
-    with home.lock.open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise RefusedError(
-                "stack_busy", f"another command is starting or stopping the stack in {home.path}", hint="wait for it"
-            ) from error
-        yield

@@ -25,9 +25,12 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
             raise ProbeError("as told")
         case "sleep":
             time.sleep(event["seconds"])
-            return {}
+            return {"pid": os.getpid()}
         case "die":
             os.kill(os.getpid(), signal.SIGKILL)
+            return {}
+        case "chatter":
+            sys.stdout.write("x" * event["bytes"] + "\n")
             return {}
         case "whoami":
             return {"arn": boto3.client("sts").get_caller_identity()["Arn"]}

@@ -7,6 +7,7 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class Settings:
+    stack_id: str
     lambda_python: Path
     code_cache: Path
     scratch: Path
@@ -16,6 +17,7 @@ class Settings:
 
 def from_environment() -> Settings:
     return Settings(
+        stack_id=os.environ["HOLDFAST_LOCAL_STACK"],
         lambda_python=Path(os.environ["HOLDFAST_LOCAL_LAMBDA_PYTHON"]),
         code_cache=Path(os.environ["HOLDFAST_LOCAL_CODE_CACHE"]),
         scratch=Path(os.environ["HOLDFAST_LOCAL_SCRATCH"]),
