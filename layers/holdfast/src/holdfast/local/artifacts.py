@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from holdfast.errors import InvalidInputError
+from holdfast.errors import InvalidInputError, PermanentError
 from holdfast.local.commands import run, uv
 
 EPOCH = (1980, 1, 1, 0, 0, 0)  # the oldest date that a zip entry can have
@@ -91,7 +91,7 @@ def _built(source: Source, target: Path, progress: Callable[[str], None]) -> Pat
     target.mkdir()
     command = ["make", "--silent", "-C", str(source.folder), source.target, f"ARTIFACTS_DIR={target}", f"UV={uv()}"]
     if shutil.which("make") is None:
-        raise InvalidInputError("make_missing", "layers are built with make, which is not on PATH", hint="install make")
+        raise PermanentError("make_missing", "layers are built with make, which is not on PATH", hint="install make")
     run(command, code="build_failed", what=f"building {source.logical_id}")
     return target
 
