@@ -54,6 +54,16 @@ def test_an_input_that_names_no_cluster_ends_in_an_outcome_all_the_same(raw: obj
     assert services.notifier.outcomes == [outcome]
 
 
+def test_an_execution_whose_name_is_no_run_id_ends_in_an_outcome_too() -> None:
+    services = services_with()
+    event = FailedEvent(
+        input={"cluster": "prod-1"}, run_id="my.run", started_at=START, error=CaughtError(Error="InvalidInputError")
+    )
+    outcome = fail(services, event)
+    assert (outcome.run_id, outcome.status) == ("my.run", "failed")
+    assert services.notifier.outcomes == [outcome]
+
+
 @pytest.mark.parametrize("text", [None, "", "not json", "[1]"])
 def test_a_status_change_with_a_strange_input_is_read(text: str | None) -> None:
     services = services_with()

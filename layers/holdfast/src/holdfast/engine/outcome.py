@@ -74,15 +74,15 @@ def fail(services: Services, event: FailedEvent) -> Outcome:
 
 
 def _run_of(raw_input: object, run_id: str, started_at: datetime) -> BackupRun | None:
-    """The run that `Started` makes of this input; None when the input names no cluster, so that nothing can be left."""
+    """The run that `Started` makes of these; None where it refuses the input or the name: then nothing can be left."""
     try:
         request = BackupRequest.model_validate(raw_input)
+        backup = backup_id_of_run(request.cluster, run_id, started_at, request.kind)
+        return BackupRun(
+            run_id=run_id, cluster_id=request.cluster, backup_id=backup, kind=request.kind, started_at=started_at
+        )
     except ValidationError:
         return None
-    backup = backup_id_of_run(request.cluster, run_id, started_at, request.kind)
-    return BackupRun(
-        run_id=run_id, cluster_id=request.cluster, backup_id=backup, kind=request.kind, started_at=started_at
-    )
 
 
 def _phase_reached(services: Services, run: BackupRun | None) -> str:

@@ -1,13 +1,14 @@
 """One execution of a plan: its input, what its states hand on, and its outcome."""
 
 import json
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import Field, StringConstraints
 
 from holdfast.models.backup import Kind, SnapshotObject
 from holdfast.models.base import BackupId, ClusterId, Model, RunId, StoredModel, Utc
 
+ExecutionName = Annotated[str, StringConstraints(min_length=1, max_length=80)]
 PhaseName = Literal["Started", "Snapshot", "Seal", "Verify", "Retain", "Finished"]
 RunStatus = Literal["running", "succeeded", "failed", "refused"]
 
@@ -70,10 +71,11 @@ class CaughtError(Model):
 
 
 class FailedEvent(Model):
-    """The event of the state Failed. `run` is missing when `Started` itself failed."""
+    """The event of the state Failed. `run` is missing when `Started` itself failed, as it does for a name that is no
+    `RunId`: an outcome is told for every name that Step Functions accepts."""
 
     input: Any
-    run_id: RunId
+    run_id: ExecutionName
     started_at: Utc
     run: BackupRun | None = None
     error: CaughtError
@@ -85,7 +87,7 @@ class StoppedExecution(StoredModel):
     `startDate` is milliseconds since 1970 on AWS and ISO 8601 on LocalStack 4.14; both read as the same moment.
     """
 
-    name: RunId
+    name: ExecutionName
     status: Literal["ABORTED", "TIMED_OUT"]
     started_at: Utc = Field(alias="startDate")
     input: str | None = None
@@ -138,7 +140,7 @@ class Outcome(StoredModel):
     `cluster_id` is "unknown" for an execution whose input named no cluster.
     """
 
-    run_id: RunId
+    run_id: ExecutionName
     cluster_id: str
     backup_id: BackupId | None = None
     kind: Kind = "manual"
@@ -163,8 +165,8 @@ class Progress(StoredModel):
 class RunRecord(StoredModel):
     """A run as the table keeps it: written by `Started`, moved on by every phase, closed by its outcome."""
 
-    run_id: RunId
-    cluster_id: ClusterId
+    run_id: ExecutionName
+    cluster_id: str
     backup_id: BackupId | None = None
     kind: Kind
     status: RunStatus

@@ -1,0 +1,193 @@
+"""The whole product on the embedded stack: the deployed template with IAM enforced, and a real etcd with TLS."""
+
+import json
+import os
+import signal
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from builders import embedded
+from builders.holding_proxy import HoldingProxy, held
+from builders.product import TEMPLATE, Product, etcd_from_real_snapshot, now, product_on, wait_for
+from holdfast.engine.catalog import list_backups
+from holdfast.engine.verification import load_report
+from holdfast.local import stack
+from holdfast.planning.naming import scheduled_run_id
+
+
+@pytest.fixture(scope="module")
+def product(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Product]:
+    home = embedded.home(tmp_path_factory.mktemp("product"), TEMPLATE)
+    with etcd_from_real_snapshot(tmp_path_factory.mktemp("source")) as etcd:
+        info = stack.up(home, lambda _line: None, iam="enforce")
+        try:
+            yield product_on(info, etcd, home.iam_log)
+        finally:
+            stack.down(home)
+
+
+@pytest.fixture(scope="module")
+def events(product: Product) -> str:
+    """A queue that hears every event of Holdfast and every message of its topic; its URL."""
+    sqs = product.client("sqs")
+    url = str(sqs.create_queue(QueueName="heard")["QueueUrl"])
+    arn = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    bus = product.client("events")
+    bus.put_rule(Name="heard", EventPattern=json.dumps({"source": ["holdfast"]}))
+    bus.put_targets(Rule="heard", Targets=[{"Id": "queue", "Arn": arn}])
+    product.client("sns").subscribe(TopicArn=product.info.outputs["TopicArn"], Protocol="sqs", Endpoint=arn)
+    return url
+
+
+def heard(product: Product, queue: str, run_id: str) -> dict[str, Any]:
+    """The event and the message about a run, by "event" and "message"."""
+    found: dict[str, Any] = {}
+
+    def both() -> dict[str, Any] | None:
+        answer = product.client("sqs").receive_message(QueueUrl=queue, MaxNumberOfMessages=10, WaitTimeSeconds=1)
+        for message in answer.get("Messages", []):
+            product.client("sqs").delete_message(QueueUrl=queue, ReceiptHandle=message["ReceiptHandle"])
+            body = json.loads(message["Body"])
+            if body.get("source") == "holdfast" and body["detail"]["run_id"] == run_id:
+                found["event"] = body
+            elif run_id in body.get("Message", ""):
+                found["message"] = body["Message"]
+        return found if len(found) == 2 else None
+
+    return wait_for(both, f"event and message about {run_id}")
+
+
+def test_a_backup_of_a_real_etcd_ends_verified_and_both_channels_hear_of_it(product: Product, events: str) -> None:
+    product.apply("whole")
+    ended = product.run("whole")
+    assert ended["status"] == "SUCCEEDED", ended.get("cause")
+    outcome = json.loads(ended["output"])
+    entry = list_backups(product.services.reader, "whole")[0]
+    assert (entry.state, entry.backup_id) == ("verified", outcome["backup_id"])
+    report = load_report(product.services.reader, "whole", entry.backup_id)
+    live = product.etcd.client().hash_kv(product.etcd.endpoints[0], report.database.head.revision)
+    assert report.database.hash_kv is not None
+    assert report.database.hash_kv.hash == live.hash
+    assert "3.5.1" in " ".join(outcome["warnings"])
+    told = heard(product, events, outcome["run_id"])
+    assert told["event"]["detail-type"] == "Holdfast Backup Succeeded"
+    assert "whole" in told["message"]
+
+
+def test_one_schedule_event_delivered_three_times_makes_one_backup(product: Product) -> None:
+    product.apply("thrice")
+    moment = now().replace(microsecond=0)
+    event = {"cluster": "thrice", "scheduled_time": moment.isoformat().replace("+00:00", "Z"), "kind": "recurring"}
+    function = product.info.outputs["StartFunctionArn"]
+
+    def deliver(_: int) -> dict[str, Any]:
+        answer = product.client("lambda").invoke(FunctionName=function, Payload=json.dumps(event))
+        assert "FunctionError" not in answer
+        return dict(json.loads(answer["Payload"].read()))
+
+    with ThreadPoolExecutor(3) as pool:
+        answers = list(pool.map(deliver, range(3)))
+    name = scheduled_run_id("thrice", moment)
+    assert {answer["run_id"] for answer in answers} == {name}
+    machine = product.info.outputs["StateMachineArn"]
+    ended = product.end_of(f"{machine.replace(':stateMachine:', ':execution:')}:{name}")
+    assert ended["status"] == "SUCCEEDED", ended.get("cause")
+    assert deliver(4)["new"] is False
+    listed = product.client("stepfunctions").list_executions(stateMachineArn=machine)["executions"]
+    assert [each["name"] for each in listed].count(name) == 1
+    assert len(list_backups(product.services.reader, "thrice")) == 1
+
+
+@pytest.mark.parametrize(
+    ("payload", "code"),
+    [
+        ("{}", "input_invalid"),
+        ('"a text"', "input_invalid"),
+        ("[]", "input_invalid"),
+        ('{"cluster": "../../etc"}', "input_invalid"),
+        ('{"cluster": "whole", "run": {}, "error": 1}', "input_invalid"),
+        ('{"cluster": "ghost"}', "cluster_unknown"),
+    ],
+)
+def test_a_wrong_input_typed_in_the_console_ends_in_a_readable_error(product: Product, payload: str, code: str) -> None:
+    ended = product.end_of(product.start(payload))
+    assert ended["status"] == "FAILED"
+    assert code in ended["error"] + ended["cause"]
+
+
+def held_in_the_middle(product: Product, cluster_id: str, proxy: HoldingProxy) -> str:
+    """An execution whose Snapshot has an upload under way and waits for the rest of the stream."""
+    transport = {"kind": "etcd", "endpoints": [proxy.url], "credentials": f"holdfast/{cluster_id}/etcd"}
+    product.apply(cluster_id, transport=transport)
+    execution = product.start(json.dumps({"cluster": cluster_id}))
+    wait_for(lambda: product.unfinished_uploads(cluster_id), "an upload under way")
+    return execution
+
+
+def test_a_function_killed_in_the_middle_leaves_no_parts_and_the_next_run_works(product: Product, events: str) -> None:
+    with held(product.etcd.endpoints[0]) as proxy:
+        execution = held_in_the_middle(product, "killed", proxy)
+        os.kill(sandbox_of(product, "backup-snapshot"), signal.SIGKILL)
+        ended = product.end_of(execution)
+        assert ended["status"] == "FAILED"
+        assert product.unfinished_uploads("killed") == []
+        assert list_backups(product.services.reader, "killed") == []
+        told = heard(product, events, execution.rpartition(":")[2])
+        assert told["event"]["detail"]["error"]["code"] == "function_killed"
+        proxy.let_go()
+        again = product.run("killed")
+    assert again["status"] == "SUCCEEDED", again.get("cause")
+    assert [entry.state for entry in list_backups(product.services.reader, "killed")] == ["verified"]
+
+
+def sandbox_of(product: Product, function: str) -> int:
+    """The process that runs this function's handler."""
+    for entry in Path("/proc").iterdir():
+        if not entry.name.isdigit():
+            continue
+        try:
+            variables = (entry / "environ").read_bytes().split(b"\0")
+        except OSError:  # it ended meanwhile, or is not ours
+            continue
+        here = f"AWS_ENDPOINT_URL={product.info.endpoint}".encode() in variables
+        if here and any(
+            each.startswith(b"AWS_LAMBDA_FUNCTION_NAME=") and function.encode() in each for each in variables
+        ):
+            return int(entry.name)
+    raise AssertionError(f"no sandbox of {function} runs")
+
+
+def test_an_execution_that_somebody_stops_is_cleaned_up_after(product: Product, events: str) -> None:
+    with held(product.etcd.endpoints[0]) as proxy:
+        execution = held_in_the_middle(product, "stopped", proxy)
+        product.client("stepfunctions").stop_execution(executionArn=execution, cause="by a test")
+        # The embedded stack tells of a stop when the task that was at work has ended; AWS tells at once.
+        proxy.let_go()
+        told = heard(product, events, execution.rpartition(":")[2])
+        assert told["event"]["detail"]["error"]["code"] == "run_aborted"
+        assert list_backups(product.services.reader, "stopped") == []
+        again = product.run("stopped")
+    assert again["status"] == "SUCCEEDED", again.get("cause")
+    assert product.unfinished_uploads("stopped") == []
+
+
+def test_a_cluster_that_nobody_can_reach_fails_with_the_reason(product: Product, events: str) -> None:
+    closed = {"kind": "etcd", "endpoints": ["https://127.0.0.1:1"], "credentials": "holdfast/closed/etcd"}
+    product.apply("closed", transport=closed)
+    execution = product.start(json.dumps({"cluster": "closed"}))
+    ended = product.end_of(execution)
+    assert ended["status"] == "FAILED"
+    told = heard(product, events, execution.rpartition(":")[2])
+    assert told["event"]["detail"]["error"]["hint"]
+    assert "https://127.0.0.1:1" in told["event"]["detail"]["error"]["message"]
+
+
+def test_no_call_of_any_function_was_outside_its_role(product: Product) -> None:
+    """Runs last in this module: by now every function has worked."""
+    calls = [json.loads(line) for line in product.iam_log.read_text().splitlines()]
+    assert len({call["role"] for call in calls}) >= 10
+    assert [call for call in calls if call["decision"] != "allowed"] == []
