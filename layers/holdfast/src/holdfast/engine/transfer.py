@@ -4,10 +4,10 @@ Memory does not depend on the size of the database: a few frames and a few parts
 the upload is aborted after its last part has ended, and a wrong hash is found before the upload is completed.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from datetime import datetime
 
-from holdfast.engine.frames import FramePacker, raw_frames
+from holdfast.engine.frames import FramePacker
 from holdfast.engine.part_sender import PartSender
 from holdfast.errors import HoldfastError
 from holdfast.etcd.format.seekable import SeekTable
@@ -60,7 +60,7 @@ def _send(
     done = 0
     with PartSender(upload, part_bytes) as sender:
         with FramePacker() as packer:
-            for frame in packer.packed(_hashed(raw_frames(blobs), trailer)):
+            for frame in packer.packed(blobs, trailer.update):
                 table.frames.append((len(frame.data), frame.raw_size))
                 sender.add(frame.data)
                 done += frame.raw_size
@@ -69,12 +69,6 @@ def _send(
         sender.add(table.to_bytes())
         sender.finish()
     return sender, raw_size, sha256
-
-
-def _hashed(frames: Iterator[bytes], trailer: TrailerHash) -> Iterator[bytes]:
-    for frame in frames:
-        trailer.update(frame)
-        yield frame
 
 
 def _abort(upload: Upload, error: BaseException) -> None:

@@ -41,7 +41,8 @@ class Completed:
 class Upload(Protocol):
     """One multipart upload. Part numbers start at 1; all parts but the last are equally long, at least 5 MiB."""
 
-    def part(self, number: int, data: bytes) -> None: ...
+    def part(self, number: int, data: bytes | bytearray) -> None:
+        """Returns when the part has arrived; `data` may be filled with other bytes after that."""
 
     def complete(self) -> Completed: ...
 

@@ -13,11 +13,11 @@ def base64_text(digest: bytes) -> str:
     return base64.b64encode(digest).decode("ascii")
 
 
-def sha256_digest(data: bytes) -> bytes:
+def sha256_digest(data: bytes | bytearray) -> bytes:
     return hashlib.sha256(data).digest()
 
 
-def md5_digest(data: bytes) -> bytes:
+def md5_digest(data: bytes | bytearray) -> bytes:
     """What an ETag is made of, on stores that have nothing newer; it guards against accidents, not against people."""
     return hashlib.md5(data, usedforsecurity=False).digest()
 

@@ -117,7 +117,7 @@ class FaultyUpload:
         self._bucket = bucket
         self._inner = inner
 
-    def part(self, number: int, data: bytes) -> None:
+    def part(self, number: int, data: bytes | bytearray) -> None:
         self._bucket.due("part")
         self._inner.part(number, data)
 

@@ -104,7 +104,7 @@ class MemoryUpload:
         self._bucket = bucket
         self._open = True
 
-    def part(self, number: int, data: bytes) -> None:
+    def part(self, number: int, data: bytes | bytearray) -> None:
         self._must_be_open()
         self.parts[number] = bytes(data)
 

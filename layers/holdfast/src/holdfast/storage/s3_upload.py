@@ -25,7 +25,7 @@ class S3Upload:
         self._etags: dict[int, str] = {}
         self._etags_are_md5 = True
 
-    def part(self, number: int, data: bytes) -> None:
+    def part(self, number: int, data: bytes | bytearray) -> None:
         digest = sha256_digest(data) if self._checksums == "sha256" else md5_digest(data)
         header = "ChecksumSHA256" if self._checksums == "sha256" else "ContentMD5"
         with storage_errors(self._where):
