@@ -6,7 +6,11 @@ The probes double as the regression test of the pins: a new LocalStack has to pa
 import contextlib
 import io
 import json
+import os
+import signal
 import socket
+import subprocess
+import sys
 import time
 import urllib.error
 import urllib.request
@@ -444,6 +448,42 @@ def _processes_of(home: Home) -> list[str]:
         except OSError:  # it ended meanwhile
             continue
     return found
+
+
+UP = """
+import sys
+from pathlib import Path
+from builders import embedded
+from holdfast.local import stack
+stack.up(embedded.home(Path(sys.argv[1])), lambda line: print(line, flush=True))
+"""
+
+
+def test_what_a_killed_up_left_is_found_and_ended(tmp_path: Path) -> None:
+    home = embedded.home(tmp_path)
+    environment = {**os.environ, "PYTHONPATH": str(embedded.PROJECT / "tests")}
+    command = [sys.executable, "-c", UP, str(tmp_path)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as killed:
+        assert killed.stdout is not None
+        assert any(line.startswith("uploading") for line in killed.stdout)
+        killed.kill()
+
+    assert _processes_of(home)
+    assert stack.status(home) is None
+    assert stack.down(home) is True
+    assert not _processes_of(home)
+
+
+def test_functions_end_when_localstack_is_killed(tmp_path: Path) -> None:
+    crashed = Probe(embedded.home(tmp_path), stack.up(embedded.home(tmp_path), lambda _: None))
+    _, answer = crashed.invoke(do="greet", name="Ada")
+    os.kill(crashed.info.pid, signal.SIGKILL)
+
+    wait_for(lambda: not Path(f"/proc/{answer['pid']}").exists(), "the end of the function's process")
+
+    assert stack.status(crashed.home) is None
+    assert stack.down(crashed.home) is False
+    assert not _processes_of(crashed.home)
 
 
 def test_down_leaves_no_process(probe: Probe) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from builders import embedded
-from holdfast.errors import RefusedError
+from holdfast.errors import InvalidInputError, RefusedError
 from holdfast.local import stack
 
 STATE = {"port": 1, "started_at": "2026-11-20T18:00:00Z", "iam": "record", "outputs": {}}
@@ -34,6 +34,15 @@ def test_a_state_file_that_a_crash_left_half_written_is_no_stack(tmp_path: Path,
 def test_nothing_runs_in_a_new_home(tmp_path: Path) -> None:
     assert stack.status(embedded.home(tmp_path / "new")) is None
     assert stack.down(embedded.home(tmp_path / "new")) is False
+
+
+def test_an_unknown_iam_mode_is_refused_before_anything_starts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOLDFAST_LOCAL_IAM", "off")
+
+    with pytest.raises(InvalidInputError) as caught:
+        stack.up(embedded.home(tmp_path), lambda _: None)
+
+    assert caught.value.code == "iam_mode_invalid"
 
 
 def test_two_commands_at_a_time_are_refused(tmp_path: Path) -> None:

@@ -122,7 +122,6 @@ def _environment(home: Home, environments: Environments, launch: Launch) -> dict
         "S3_SKIP_SIGNATURE_VALIDATION": "0",
         "LAMBDA_RUNTIME_EXECUTOR": "holdfast",
         "LAMBDA_RUNTIME_ENVIRONMENT_TIMEOUT": "70",  # above the sandbox's own limit, which gives the better error
-        "LAMBDA_SYNCHRONOUS_CREATE": "1",
         "PROVIDER_OVERRIDE_DYNAMODB": "moto",
         "HOLDFAST_LOCAL_LAMBDA_PYTHON": str(environments.lambda_python),
         "HOLDFAST_LOCAL_CODE_CACHE": str(home.code_cache),

@@ -1,6 +1,7 @@
 """`up`, `down` and `status` of the embedded stack: one per home, in memory, deployed anew at every `up`."""
 
 import json
+import os
 import uuid
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
@@ -9,10 +10,12 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
+from holdfast.errors import InvalidInputError
 from holdfast.local import deploy, environments, localstack, locks, processes
 from holdfast.local.home import Home
 
 ACCOUNT = "000000000000"
+IamMode = Literal["record", "enforce"]
 
 
 class StackInfo(BaseModel):
@@ -24,7 +27,7 @@ class StackInfo(BaseModel):
     pid: int
     port: int
     started_at: datetime
-    iam: Literal["record", "enforce"]
+    iam: IamMode
     region: str = deploy.REGION
     account: str = ACCOUNT
     outputs: dict[str, str]
@@ -53,13 +56,15 @@ def up(
     progress: Callable[[str], None],
     *,
     port: int | None = None,
-    iam: Literal["record", "enforce"] = "record",
+    iam: IamMode | None = None,
     parameters: Mapping[str, str] | None = None,
 ) -> StackInfo:
     """Starts LocalStack and deploys the template; or says what runs already, unchanged.
 
+    `iam` (default: HOLDFAST_LOCAL_IAM, else record) says whether calls that a role may not make are only written down.
     Whatever goes wrong on the way, Ctrl-C included, nothing is left running. Fails with `stack_busy`, `port_in_use`,
-    `python_missing`, `uv_missing`, `environment_failed`, `build_failed`, `stack_start_failed` or `deploy_failed`.
+    `python_missing`, `uv_missing`, `environment_failed`, `build_failed`, `iam_mode_invalid`, `stack_start_failed` or
+    `deploy_failed`.
     """
     with locks.refusing(home.lock):
         running = status(home)
@@ -67,6 +72,7 @@ def up(
             progress(f"already running since {running.started_at:%H:%M:%S} UTC")
             return running
         _stop(home)  # what a killed `up` may have left
+        mode = iam or _iam_mode(os.environ.get("HOLDFAST_LOCAL_IAM", "record"))
         localstack.check_port(port)
         made = environments.ensure(home, progress)
         content, files = deploy.build(home.template, home.builds, progress)
@@ -74,14 +80,24 @@ def up(
         _write(home.state, {"stack_id": stack_id})
         try:
             started_at = datetime.now(UTC)
-            pid, chosen = localstack.start(home, made, stack_id, port, iam, progress)
+            pid, chosen = localstack.start(home, made, stack_id, port, mode, progress)
             outputs = deploy.deploy(f"http://127.0.0.1:{chosen}", content, files, parameters or {}, progress)
-            info = StackInfo(stack_id=stack_id, pid=pid, port=chosen, started_at=started_at, iam=iam, outputs=outputs)
+            info = StackInfo(stack_id=stack_id, pid=pid, port=chosen, started_at=started_at, iam=mode, outputs=outputs)
             _write(home.state, info.model_dump(mode="json"))
         except BaseException:
             _stop(home)
             raise
         return info
+
+
+def _iam_mode(text: str) -> IamMode:
+    match text:
+        case "record" | "enforce":
+            return text
+        case _:
+            raise InvalidInputError(
+                "iam_mode_invalid", f"HOLDFAST_LOCAL_IAM is {text!r}", hint="set it to record or enforce"
+            )
 
 
 def down(home: Home) -> bool:
