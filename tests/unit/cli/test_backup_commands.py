@@ -100,6 +100,21 @@ def test_verify_of_a_damaged_backup_exits_1() -> None:
     assert ended.stdout == ""
 
 
+def test_verify_makes_a_sealed_backup_verified_and_a_rotten_one_damaged_unless_told_only_to_look() -> None:
+    services, backup = backed_up()
+    services.bucket.remove([backup_key("prod-1", backup, VERIFIED)])
+
+    def state_after(*arguments: str) -> str:
+        holdfast("backup", "verify", "prod-1", backup, *arguments, services=services)
+        return str(holdfast("backup", "list", "prod-1", "-o", "json", services=services).value["backups"][0]["state"])
+
+    assert state_after("--no-record") == "sealed"
+    assert state_after() == "verified"
+    with_a_flipped_bit(services, backup)
+    assert state_after("--no-record") == "verified"
+    assert state_after() == "damaged"
+
+
 def test_download_brings_the_raw_snapshot(tmp_path: Path) -> None:
     services, backup = backed_up()
     ended = holdfast("backup", "download", "prod-1", "latest", str(tmp_path), "-o", "json", services=services)

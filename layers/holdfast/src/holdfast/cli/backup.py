@@ -125,26 +125,28 @@ def verify(
     work_dir: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Where the unpacked database fits for a moment.")
     ] = None,
+    record: Annotated[
+        bool, typer.Option("--record/--no-record", help="Put the result beside the backup, or only look.")
+    ] = True,
 ) -> None:
     """Read a backup back whole and check all of it, here and now. Exit code 1 when it is damaged."""
     import tempfile
 
     from holdfast.cli.live import byte_bar
     from holdfast.engine.catalog import load_manifest
-    from holdfast.engine.verification import verify_backup
+    from holdfast.engine.verification import verify_and_record, verify_backup
 
     session = session_of(context)
     chosen = _chosen(session, cluster, backup)
     manifest, _ = load_manifest(session.services.reader, cluster, chosen)
     with byte_bar(console(stderr=True), "reading back", manifest.snapshot.size) as progress:
-        report = verify_backup(
-            session.services.reader,
-            cluster,
-            chosen,
-            work_dir=work_dir or Path(tempfile.gettempdir()),
-            clock=session.services.clock,
-            progress=progress,
-        )
+        services, folder = session.services, work_dir or Path(tempfile.gettempdir())
+        if record:
+            report = verify_and_record(services, cluster, chosen, work_dir=folder, progress=progress)
+        else:
+            report = verify_backup(
+                services.reader, cluster, chosen, work_dir=folder, clock=services.clock, progress=progress
+            )
     result(
         {"verification": report},
         lambda: [_sound(manifest, report)],

@@ -23,32 +23,43 @@ type Clock = Callable[[], datetime]
 
 
 def verify(services: Services, run: BackupRun, work_dir: Path) -> VerificationReport:
-    """The state Verify. Damage is recorded beside the backup before the error leaves; then it no longer counts as
-    one."""
+    """The state Verify."""
     services.runs.progress(run.cluster_id, run.run_id, Progress(phase="Verify"))
+    return verify_and_record(services, run.cluster_id, run.backup_id, work_dir=work_dir)
+
+
+def verify_and_record(
+    services: Services,
+    cluster_id: str,
+    backup: str,
+    *,
+    work_dir: Path,
+    progress: Callable[[int], None] | None = None,
+) -> VerificationReport:
+    """Damage is recorded beside the backup before the error leaves; then the backup no longer counts as one.
+
+    The first report of a sound backup stands: a later one differs from it in the time that it names and nothing else.
+    """
     try:
-        report = verify_backup(services.reader, run.cluster_id, run.backup_id, work_dir=work_dir, clock=services.clock)
+        report = verify_backup(
+            services.reader, cluster_id, backup, work_dir=work_dir, clock=services.clock, progress=progress
+        )
     except DamagedError as error:
-        _record_damage(services, run, error)
+        _record_damage(services, cluster_id, backup, error)
         raise
     body = report.model_dump_json(indent=2).encode()
     try:
-        services.writer.put_if_absent(backup_key(run.cluster_id, run.backup_id, VERIFIED), body)
+        services.writer.put_if_absent(backup_key(cluster_id, backup, VERIFIED), body)
     except RefusedError:
-        # An earlier call got this far. Its report stands; it differs from ours in the time it names and nothing else.
-        return load_report(services.reader, run.cluster_id, run.backup_id)
+        return load_report(services.reader, cluster_id, backup)
     return report
 
 
-def _record_damage(services: Services, run: BackupRun, error: DamagedError) -> None:
+def _record_damage(services: Services, cluster_id: str, backup: str, error: DamagedError) -> None:
     report = DamageReport(
-        cluster_id=run.cluster_id,
-        backup_id=run.backup_id,
-        found_at=services.clock(),
-        code=error.code,
-        message=error.message,
+        cluster_id=cluster_id, backup_id=backup, found_at=services.clock(), code=error.code, message=error.message
     )
-    services.writer.put(backup_key(run.cluster_id, run.backup_id, DAMAGED), report.model_dump_json(indent=2).encode())
+    services.writer.put(backup_key(cluster_id, backup, DAMAGED), report.model_dump_json(indent=2).encode())
 
 
 def verify_backup(
