@@ -1,6 +1,7 @@
 """The object stores that a measurement can run against."""
 
 import contextlib
+import sys
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -77,11 +78,14 @@ def _localstack(folder: Path) -> Iterator[str]:
     project = home.find()
     own = replace(project, path=folder)
     folder.mkdir(parents=True)
-    launch = localstack.Launch(uuid.uuid4().hex, localstack.choose_port(None), "record")
-    process = localstack.start(own, environments.ensure(own, print), launch)
+    stack_id = uuid.uuid4().hex
     try:
-        localstack.wait_ready(process, own, launch.port)
-        yield f"http://127.0.0.1:{launch.port}"
+        _, port = localstack.start(own, environments.ensure(own, _note), stack_id, None, "record", _note)
+        yield f"http://127.0.0.1:{port}"
     finally:
-        processes.kill(launch.stack_id)
-        process.wait()
+        processes.kill(stack_id)
+
+
+def _note(line: str) -> None:
+    """Standard output is for the figures."""
+    print(line, file=sys.stderr)

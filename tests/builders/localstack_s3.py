@@ -13,11 +13,9 @@ from holdfast.local import environments, localstack, processes
 def localstack_s3(folder: Path) -> Iterator[str]:
     """Its URL. Makes the embedded stack's environments when this clone has none yet."""
     home = embedded.home(folder)
-    launch = localstack.Launch(uuid.uuid4().hex, localstack.choose_port(None), "record")
-    process = localstack.start(home, environments.ensure(home, print), launch)
+    stack_id = uuid.uuid4().hex
     try:
-        localstack.wait_ready(process, home, launch.port)
-        yield f"http://127.0.0.1:{launch.port}"
+        _, port = localstack.start(home, environments.ensure(home, print), stack_id, None, "record", print)
+        yield f"http://127.0.0.1:{port}"
     finally:
-        processes.kill(launch.stack_id)
-        process.wait()
+        processes.kill(stack_id)
