@@ -207,6 +207,7 @@ def test_a_function_that_does_not_import_says_so(probe: Probe) -> None:
         Role=existing["Role"],
         Code={"ZipFile": code.getvalue()},
     )
+    functions.get_waiter("function_active_v2").wait(FunctionName="broken", WaiterConfig={"Delay": 1})
 
     answer = functions.invoke(FunctionName="broken", Payload=b"{}")
     payload = json.loads(answer["Payload"].read())

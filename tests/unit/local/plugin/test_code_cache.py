@@ -1,10 +1,11 @@
 import io
+import os
 import zipfile
 from pathlib import Path
 
 import pytest
 
-from holdfast.local.plugin.code_cache import unpacked
+from holdfast.local.plugin.code_cache import forget_unused, unpacked
 
 
 def zipped(mode: int = 0o100644) -> bytes:
@@ -41,3 +42,17 @@ def test_a_broken_archive_leaves_no_folder_behind(tmp_path: Path) -> None:
         unpacked(tmp_path, "abc", lambda: b"no zip")
 
     assert list(tmp_path.iterdir()) == []
+
+
+def test_code_that_no_function_used_for_a_week_is_forgotten(tmp_path: Path) -> None:
+    for name in ("old", "new"):
+        unpacked(tmp_path, name, zipped)
+    os.utime(tmp_path / "old", (0, 0))
+    unpacked(tmp_path, "used again", zipped)
+    os.utime(tmp_path / "used again", (0, 0))
+    unpacked(tmp_path, "used again", zipped)
+
+    forget_unused(tmp_path)
+    forget_unused(tmp_path / "not there yet")
+
+    assert {folder.name for folder in tmp_path.iterdir()} == {"new", "used again"}

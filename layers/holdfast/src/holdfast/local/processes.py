@@ -29,18 +29,33 @@ def is_running(pid: int, stack_id: str) -> bool:
 
 
 def kill(stack_id: str) -> int:
-    """Ends all of them at once, since nothing they hold is to be kept; returns how many there were."""
-    first = left = marked(stack_id)
+    """Ends all of them at once, since nothing they hold is to be kept; returns how many there were.
+
+    When it returns, their ports are free.
+    """
+    killed: set[int] = set()
     looks_without_any = 0
     # More than one look: a process may have forked meanwhile, and in the middle of an exec it shows no environment.
     while looks_without_any < LOOKS:
+        left = marked(stack_id)
         for pid in left:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
-        time.sleep(POLL_S)
-        left = marked(stack_id)
+        killed.update(left)
         looks_without_any = 0 if left else looks_without_any + 1
-    return len(first)
+        time.sleep(POLL_S)
+    while not all(_has_ended(pid) for pid in killed):
+        time.sleep(POLL_S)
+    return len(killed)
+
+
+def _has_ended(pid: int) -> bool:
+    """A process gives up its memory, and with it the mark, before its files and ports: a zombie has given up all."""
+    try:
+        text = (PROC / str(pid) / "stat").read_text()
+    except OSError:
+        return True
+    return text.rpartition(")")[2].split()[0] in "ZX"
 
 
 def _environment(process: Path) -> bytes:

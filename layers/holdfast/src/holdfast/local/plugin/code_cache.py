@@ -4,13 +4,16 @@ LocalStack itself unpacks a layer again after every start; with 90 MB of depende
 """
 
 import io
+import os
 import shutil
 import tempfile
 import threading
+import time
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
+KEPT_S = 7 * 24 * 3600
 _lock = threading.Lock()
 
 
@@ -27,7 +30,15 @@ def unpacked(cache: Path, sha256_hex: str, download: Callable[[], bytes]) -> Pat
                 beside.rename(folder)
             finally:
                 shutil.rmtree(beside, ignore_errors=True)
+    os.utime(folder)
     return folder
+
+
+def forget_unused(cache: Path) -> None:
+    """Removes what no function used for a week, and what a killed LocalStack left half unpacked."""
+    for folder in cache.iterdir() if cache.exists() else []:
+        if time.time() - folder.stat().st_mtime > KEPT_S:
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def _unpack(archive: bytes, target: Path) -> None:

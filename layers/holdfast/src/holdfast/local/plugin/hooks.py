@@ -5,7 +5,7 @@ from types import SimpleNamespace
 
 from localstack.runtime import hooks
 
-from holdfast.local.plugin import iam_gate, scheduler, settings
+from holdfast.local.plugin import code_cache, iam_gate, scheduler, settings
 
 
 @hooks.on_runtime_create()  # type: ignore[untyped-decorator]
@@ -20,6 +20,7 @@ def listen_on_loopback_only() -> None:
 @hooks.on_infra_start()  # type: ignore[untyped-decorator]
 def install() -> None:
     chosen = settings.from_environment()
+    code_cache.forget_unused(chosen.code_cache)
     scheduler.start()
     iam_gate.install(chosen.iam_mode, chosen.iam_log)
     _announce(chosen.stack_id)
