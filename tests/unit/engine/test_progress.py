@@ -1,7 +1,5 @@
 from datetime import timedelta
 
-import pytest
-
 from builders.machine import BackupMachine
 from builders.runs import run_record
 from builders.services import START, MemoryServices, services_with
@@ -58,6 +56,3 @@ def test_a_table_that_refuses_ends_the_run_and_says_why() -> None:
     outcome = BackupMachine(services).execute("prod-1", START)
     assert outcome.error is not None
     assert outcome.error.code == "state_access_denied"
-    with pytest.raises(PermanentError):
-        services.runs.fail("progress", PermanentError("state_access_denied", "no"))
-        reporter(services).report(1)
