@@ -1,6 +1,9 @@
 """`holdfast demo`: shows the story of holdfast.local.demo, and its figures."""
 
+import shutil
+import sys
 from collections.abc import Iterable
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -105,6 +108,8 @@ def _ending(told: "Told") -> "Iterable[RenderableType]":
     yield facts(_lines(told.figures))
     yield ""
     yield "What to try next:"
+    if shutil.which("holdfast") is None:
+        yield f"  . {Path(sys.prefix) / 'bin' / 'activate'}"
     if told.kept:
         yield f"  {told.kept.export_line}"
         for command in ("backup list demo", "backup show demo latest", "backup verify demo latest", "run list demo"):
