@@ -1,3 +1,5 @@
+"""Names of backups and runs sort by time, come out the same twice, and are never mistaken for another's."""
+
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
@@ -60,6 +62,11 @@ def test_a_run_named_by_the_console_gets_an_id_of_its_own_and_always_the_same() 
 def test_a_run_of_a_cluster_whose_id_begins_alike_is_not_mistaken() -> None:
     made = backup_id(NOW, "manual", "x")
     assert backup_id_of_run("prod", run_id("prod-eu", made), NOW, "manual") != made
+
+
+def test_an_execution_that_somebody_named_like_a_backup_does_not_get_that_backups_id() -> None:
+    taken = backup_id(NOW, "recurring", "x")
+    assert backup_id_of_run("prod", taken, NOW, "manual") != taken
 
 
 @pytest.mark.parametrize(

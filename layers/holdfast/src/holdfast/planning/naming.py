@@ -1,10 +1,9 @@
 """Names and keys. Everything that is stored carries the cluster's id first and sorts by time; no key has a colon."""
 
 import hashlib
-import re
 from datetime import UTC, datetime
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import TypeAdapter
 
 from holdfast.errors import InvalidInputError
 from holdfast.models.backup import Kind
@@ -51,14 +50,22 @@ def scheduled_run_id(cluster_id: str, scheduled_time: datetime) -> str:
 
 
 def backup_id_of_run(cluster_id: str, run: str, started_at: datetime, kind: Kind) -> str:
-    """The id that a run's name carries, or one made of its start for a name that somebody else chose (the
-    console's)."""
+    """The id that a run's name carries, or one made of its start for a name that somebody else chose (the console's).
+
+    A name without the cluster's id carries none, even when it is a backup's id: two runs never share a backup.
+    """
     candidate = run.removeprefix(f"{cluster_id}-")
+    if candidate != run and _is_backup_id(candidate):
+        return candidate
+    return backup_id(started_at, kind, run)
+
+
+def _is_backup_id(text: str) -> bool:
     try:
-        parse_backup_id(candidate)
+        parse_backup_id(text)
     except InvalidInputError:
-        return backup_id(started_at, kind, run)
-    return candidate
+        return False
+    return True
 
 
 def cluster_prefix(cluster_id: str) -> str:
@@ -80,10 +87,6 @@ def run_key(cluster_id: str, run: str, name: str) -> str:
 def split_backup_key(key: str) -> tuple[str, str, str] | None:
     """(cluster, backup, file) of a key below a backup, None for any other key."""
     parts = key.split("/")
-    if len(parts) != 3 or not re.fullmatch(r"\d{8}T\d{6}Z-[rm]-[0-9a-f]{6}", parts[1]):
-        return None
-    try:
-        parse_backup_id(parts[1])
-    except (InvalidInputError, ValidationError):
+    if len(parts) != 3 or not _is_backup_id(parts[1]):
         return None
     return parts[0], parts[1], parts[2]
