@@ -1,58 +1,53 @@
+"""A run's record says where the run is, and a watcher's look is never worth a backup."""
+
 from datetime import timedelta
 
-from builders.machine import BackupMachine
-from builders.runs import run_record
+import pytest
+
 from builders.services import START, MemoryServices, services_with
+from holdfast.engine import backup
 from holdfast.engine.progress import EVERY, ReportedProgress
 from holdfast.errors import PermanentError, TransientError
-from holdfast.models.run import BackupRun
+from holdfast.etcd.memory import FailsBefore
+from holdfast.models.run import BackupRequest, BackupRun, Progress
+from holdfast.planning.naming import scheduled_run_id
+
+NAME = scheduled_run_id("prod-1", START)
 
 
-def reporter(services: MemoryServices) -> ReportedProgress:
-    record = run_record()
-    services.runs.open(record)
-    run = BackupRun(
-        run_id=record.run_id,
-        cluster_id=record.cluster_id,
-        backup_id=str(record.backup_id),
-        kind=record.kind,
-        started_at=record.started_at,
-    )
-    return ReportedProgress(services, run, "Snapshot", 100)
-
-
-def done(services: MemoryServices) -> int:
-    return services.runs.get("prod-1", run_record().run_id).progress.done
-
-
-def test_progress_is_written_at_once_and_then_every_so_often() -> None:
+def started() -> tuple[MemoryServices, BackupRun]:
     services = services_with()
-    progress = reporter(services)
-    progress.report(10)
-    progress.report(20)
-    assert done(services) == 10
-    services.clock.advance(EVERY + timedelta(milliseconds=1))
+    return services, backup.start(services, BackupRequest(cluster="prod-1"), NAME, START)
+
+
+def known(services: MemoryServices) -> Progress:
+    return services.runs.get("prod-1", NAME).progress
+
+
+def test_a_phase_is_noted_before_its_work_begins() -> None:
+    services, run = started()
+    services.member.fault = FailsBefore(PermanentError("etcd_untrusted", "foreign certificate"))
+    with pytest.raises(PermanentError, match="etcd_untrusted"):
+        backup.take_snapshot(services, run)
+    assert known(services).phase == "Snapshot"
+
+
+def test_figures_are_written_every_two_seconds() -> None:
+    services, run = started()
+    progress = ReportedProgress(services, run, "Snapshot", total=100)
+    for done in (10, 20):
+        progress.report(done)
+    assert known(services).done == 10
+    services.clock.advance(EVERY)
     progress.report(30)
-    assert done(services) == 30
+    assert known(services) == Progress(phase="Snapshot", done=30, total=100)
 
 
-def test_a_database_that_grew_never_shows_more_than_all_of_it() -> None:
-    services = services_with()
-    reporter(services).report(150)
-    assert services.runs.get("prod-1", run_record().run_id).progress.total == 150
-
-
-def test_a_busy_table_does_not_cost_the_backup() -> None:
-    services = services_with()
-    progress = reporter(services)
-    services.runs.fail("progress", TransientError("state_unavailable", "busy"))
+def test_a_table_that_fails_in_mid_stream_costs_a_look_and_no_backup() -> None:
+    services, run = started()
+    progress = ReportedProgress(services, run, "Snapshot", total=100)
+    services.runs.fail("progress", TransientError("state_unavailable", "throttled"))
     progress.report(10)
-    assert done(services) == 0
-
-
-def test_a_table_that_refuses_ends_the_run_and_says_why() -> None:
-    services = services_with()
-    services.runs.fail("progress", PermanentError("state_access_denied", "no"))
-    outcome = BackupMachine(services).execute("prod-1", START)
-    assert outcome.error is not None
-    assert outcome.error.code == "state_access_denied"
+    services.clock.advance(EVERY + timedelta(seconds=1))
+    progress.report(20)
+    assert known(services).done == 20

@@ -8,16 +8,16 @@ from datetime import datetime
 
 from holdfast import __version__
 from holdfast.engine.catalog import list_backups
-from holdfast.engine.progress import ReportedProgress
+from holdfast.engine.progress import ReportedProgress, enter
 from holdfast.engine.services import Services
 from holdfast.engine.stored_head import read_stored_head
 from holdfast.engine.transfer import transfer_snapshot
-from holdfast.errors import PermanentError
+from holdfast.errors import PermanentError, RefusedError
 from holdfast.etcd.base import EtcdCluster
 from holdfast.models.backup import Manifest, SnapshotObject, SnapshotSource
 from holdfast.models.cluster import ClusterSpec
 from holdfast.models.plan import BackupPlan
-from holdfast.models.run import BackupRequest, BackupRun, Progress, RunRecord
+from holdfast.models.run import BackupRequest, BackupRun, RunRecord
 from holdfast.planning.backup_plan import LEASE, plan_backup
 from holdfast.planning.naming import (
     DAMAGED,
@@ -75,7 +75,12 @@ def load_plan(services: Services, run: BackupRun) -> BackupPlan:
 
 
 def take_snapshot(services: Services, run: BackupRun) -> SnapshotObject:
-    """Stream the chosen member's database into the bucket. On any error nothing is left there."""
+    """Stream the chosen member's database into the bucket. On any error nothing is left there.
+
+    RefusedError `backup_exists` when that backup is sealed already: an execution's name can come again after 90 days.
+    """
+    enter(services, run, "Snapshot")
+    _refuse_sealed(services, run)
     plan = load_plan(services, run)
     spec = services.clusters.get(run.cluster_id)
     # A first attempt that was killed may have left an upload of this very backup.
@@ -92,10 +97,20 @@ def take_snapshot(services: Services, run: BackupRun) -> SnapshotObject:
         )
 
 
+def _refuse_sealed(services: Services, run: BackupRun) -> None:
+    manifest = backup_key(run.cluster_id, run.backup_id, MANIFEST)
+    if any(info.key == manifest for info in services.reader.list(backup_prefix(run.cluster_id, run.backup_id))):
+        raise RefusedError(
+            "backup_exists",
+            f"{run.cluster_id} has a backup {run.backup_id} already; it is not written over",
+            hint="start a run under another name",
+        )
+
+
 def seal(services: Services, run: BackupRun, snapshot: SnapshotObject) -> Manifest:
     """Check what the store holds, read the database's head from there, put the manifest. Only now the backup exists."""
+    enter(services, run, "Seal")
     plan = load_plan(services, run)
-    services.runs.progress(run.cluster_id, run.run_id, Progress(phase="Seal"))
     manifest = Manifest(
         cluster_id=run.cluster_id,
         backup_id=run.backup_id,
@@ -129,7 +144,7 @@ def _source(plan: BackupPlan) -> SnapshotSource:
 
 def retain(services: Services, run: BackupRun) -> tuple[Verdict, ...]:
     """Remove what the cluster's rule lets go. A manifest goes first: a kill in between leaves a leftover, not a lie."""
-    services.runs.progress(run.cluster_id, run.run_id, Progress(phase="Retain"))
+    enter(services, run, "Retain")
     spec = services.clusters.get(run.cluster_id)
     entries = list_backups(services.reader, run.cluster_id)
     if not any(entry.backup_id == run.backup_id and entry.state == "verified" for entry in entries):

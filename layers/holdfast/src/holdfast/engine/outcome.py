@@ -9,7 +9,7 @@ from holdfast.engine.services import Services
 from holdfast.engine.verification import load_report
 from holdfast.errors import HoldfastError
 from holdfast.models.backup import Manifest, VerificationReport
-from holdfast.models.run import BackupRequest, BackupRun, FailedEvent, Figures, Outcome
+from holdfast.models.run import BackupRequest, BackupRun, FailedEvent, Figures, Outcome, Progress
 from holdfast.planning.failure import error_of, phase_of
 from holdfast.planning.naming import SNAPSHOT, backup_id_of_run, backup_key, backup_prefix, run_key
 
@@ -17,7 +17,11 @@ REPORT = "report.json"
 
 
 def finish(services: Services, run: BackupRun) -> Outcome:
-    """The state Finished: what the manifest and the verification say becomes the outcome."""
+    """The state Finished: what the manifest and the verification say becomes the outcome.
+
+    It needs no lease: it changes nothing that another run looks at, and the backup is as good without one.
+    """
+    services.runs.progress(run.cluster_id, run.run_id, Progress(phase="Finished"))
     manifest, _ = load_manifest(services.reader, run.cluster_id, run.backup_id)
     report = load_report(services.reader, run.cluster_id, run.backup_id)
     return _conclude(

@@ -4,19 +4,31 @@ from contextlib import suppress
 from datetime import datetime, timedelta
 
 from holdfast.engine.services import Services
-from holdfast.errors import TransientError
-from holdfast.models.run import BackupRun, Progress
+from holdfast.errors import HoldfastError
+from holdfast.models.run import BackupRun, PhaseName, Progress
+from holdfast.planning.backup_plan import LEASE
 
 EVERY = timedelta(seconds=2)
+
+
+def enter(services: Services, run: BackupRun, phase: PhaseName) -> None:
+    """How every phase between Started and Finished begins: the lease must still be the run's, and the record says where
+    it is, for a watcher and for Failed.
+
+    RefusedError `lease_lost` for a run that was aborted, cleaned up after and redriven: another run may be at work by
+    now, and Retain would take that one's snapshot for a leftover.
+    """
+    services.leases.renew(run.cluster_id, run.run_id, expires_at=services.clock() + LEASE)
+    services.runs.progress(run.cluster_id, run.run_id, Progress(phase=phase))
 
 
 class ReportedProgress:
     """`report(done)` writes through when the last write is older than `EVERY`; the first call always does.
 
-    A table that is busy for a moment costs a watcher one look, not the operator the backup.
+    A table that fails costs the watcher a look, not the backup its stream.
     """
 
-    def __init__(self, services: Services, run: BackupRun, phase: str, total: int) -> None:
+    def __init__(self, services: Services, run: BackupRun, phase: PhaseName, total: int) -> None:
         self._services, self._run, self._phase, self._total = services, run, phase, total
         self._written_at: datetime | None = None
 
@@ -25,5 +37,5 @@ class ReportedProgress:
         if self._written_at is None or now - self._written_at >= EVERY:
             self._written_at = now
             progress = Progress(phase=self._phase, done=done, total=max(self._total, done))
-            with suppress(TransientError):
+            with suppress(HoldfastError):
                 self._services.runs.progress(self._run.cluster_id, self._run.run_id, progress)

@@ -7,6 +7,7 @@ from pathlib import Path
 from tempfile import TemporaryFile
 
 from holdfast.engine.catalog import load_manifest
+from holdfast.engine.progress import enter
 from holdfast.engine.readback import read_back
 from holdfast.engine.services import Services
 from holdfast.errors import DamagedError, PermanentError, RefusedError
@@ -15,7 +16,7 @@ from holdfast.etcd.format.source import FileSource
 from holdfast.etcd.format.trailer import TRAILER_BYTES
 from holdfast.models.backup import DamageReport, Manifest, VerificationReport
 from holdfast.models.database import DatabaseSummary
-from holdfast.models.run import BackupRun, Progress
+from holdfast.models.run import BackupRun
 from holdfast.planning.naming import DAMAGED, VERIFIED, backup_key
 from holdfast.storage.base import ObjectReader
 
@@ -24,7 +25,7 @@ type Clock = Callable[[], datetime]
 
 def verify(services: Services, run: BackupRun, work_dir: Path) -> VerificationReport:
     """The state Verify."""
-    services.runs.progress(run.cluster_id, run.run_id, Progress(phase="Verify"))
+    enter(services, run, "Verify")
     return verify_and_record(services, run.cluster_id, run.backup_id, work_dir=work_dir)
 
 

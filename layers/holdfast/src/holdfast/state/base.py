@@ -1,6 +1,8 @@
-"""Contracts of the state that lives outside the bucket; tests/contract/test_state_contract.py holds every
-implementation to the docstrings. Errors of all: `state_unavailable` (transient), `state_access_denied`,
-`state_table_missing` and `state_refused` (permanent)."""
+"""Contracts of the state that lives outside the bucket; tests/contract holds every implementation to the docstrings.
+
+Errors of all: `state_unavailable` (transient), `state_access_denied`, `state_table_missing` and `state_refused`
+(permanent).
+"""
 
 from datetime import datetime
 from typing import Protocol
@@ -27,6 +29,11 @@ class Leases(Protocol):
     def acquire(self, cluster_id: str, owner: str, *, now: datetime, expires_at: datetime) -> None:
         """One run per cluster. Free, expired or already ours: taken until `expires_at`. Held by another run that has
         not expired: RefusedError `lease_held`, naming the owner and the expiry."""
+
+    def renew(self, cluster_id: str, owner: str, *, expires_at: datetime) -> None:
+        """Go on holding it until `expires_at`, also when it has expired and nobody took it. Given back, or taken over
+        by another run: RefusedError `lease_lost`. Unlike `acquire` it never takes a free lease: what an aborted run
+        still does must not hold one that nobody gives back."""
 
     def release(self, cluster_id: str, owner: str) -> None:
         """Give it back; somebody else's lease is left alone."""

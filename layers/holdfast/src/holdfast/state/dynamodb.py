@@ -123,6 +123,20 @@ class DynamoLeases(_Table):
                 until = items.moment_of(held["expires_at"]["N"])
                 raise failures.lease_held(cluster_id, held["owner"]["S"], until) from None
 
+    def renew(self, cluster_id: str, owner: str, *, expires_at: datetime) -> None:
+        with self._call(f"renew the lease of {cluster_id}"):
+            try:
+                self._client.update_item(
+                    TableName=self._table,
+                    Key=items.key(items.partition(cluster_id), items.LEASE),
+                    UpdateExpression="SET expires_at = :until",
+                    ConditionExpression="#owner = :owner",
+                    ExpressionAttributeNames={"#owner": "owner"},
+                    ExpressionAttributeValues={":until": items.until(expires_at), ":owner": {"S": owner}},
+                )
+            except self._client.exceptions.ConditionalCheckFailedException:
+                raise failures.lease_lost(cluster_id, owner) from None
+
     def release(self, cluster_id: str, owner: str) -> None:
         with self._call(f"release the lease of {cluster_id}"), self._unless_the_condition_fails():
             self._client.delete_item(

@@ -29,6 +29,14 @@ def lease_held(cluster_id: str, owner: str, expires_at: datetime) -> RefusedErro
     )
 
 
+def lease_lost(cluster_id: str, owner: str) -> RefusedError:
+    return RefusedError(
+        "lease_lost",
+        f"run {owner} does not hold the lease of {cluster_id} any more: it was ended, or another run took over",
+        hint="start a new backup; a run that was ended is cleaned up and cannot be redriven",
+    )
+
+
 def run_unknown(cluster_id: str, run_id: str) -> PermanentError:
     return PermanentError(
         "run_unknown", f"there is no run {run_id} of {cluster_id}", hint="holdfast run list CLUSTER shows them"

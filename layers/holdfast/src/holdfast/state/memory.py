@@ -57,6 +57,13 @@ class MemoryLeases(FailsOnDemand):
                 raise failures.lease_held(cluster_id, holder, until)
             self._held[cluster_id] = (owner, expires_at)
 
+    def renew(self, cluster_id: str, owner: str, *, expires_at: datetime) -> None:
+        self._reach("renew")
+        with self._lock:
+            if self._held.get(cluster_id, ("", expires_at))[0] != owner:
+                raise failures.lease_lost(cluster_id, owner)
+            self._held[cluster_id] = (owner, expires_at)
+
     def release(self, cluster_id: str, owner: str) -> None:
         self._reach("release")
         with self._lock:
