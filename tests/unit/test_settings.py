@@ -1,3 +1,5 @@
+"""Settings from a function's environment and from a stack's outputs are the same, and a wrong one is named."""
+
 import pytest
 
 from holdfast.errors import InvalidInputError

@@ -19,7 +19,7 @@ from holdfast.cli.render import human_bytes, human_seconds, human_speed, say, ta
         (5 * 10**12, "5.0 TB"),
     ],
 )
-def test_sizes_are_decimal(size: int, text: str) -> None:
+def test_sizes_are_shown_in_decimal_units(size: int, text: str) -> None:
     assert human_bytes(size) == text
 
 

@@ -1,3 +1,5 @@
+"""A snapshot file of any form: plain, any way of zstd, cut, rotten or endless, it is read or refused in words."""
+
 import io
 import struct
 from pathlib import Path

@@ -1,3 +1,5 @@
+"""Every call that gRPC fails has one family and one code, and the message says which endpoint it was."""
+
 import grpc
 import pytest
 

@@ -1,3 +1,5 @@
+"""etcd's messages as our models, across the versions that send fewer or more fields."""
+
 from builders.etcd_facts import status
 from holdfast.etcd import rpc_pb2 as rpc
 from holdfast.etcd.messages import alarms_from, alarms_in_statuses, members_from, status_from

@@ -1,3 +1,5 @@
+"""The end of a range of keys, which etcd wants instead of a prefix."""
+
 from hypothesis import given
 from hypothesis import strategies as st
 

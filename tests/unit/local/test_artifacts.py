@@ -1,3 +1,5 @@
+"""Archives and built layers: the same sources give the same bytes, and a failed build leaves nothing."""
+
 import os
 import zipfile
 from pathlib import Path

@@ -1,3 +1,5 @@
+"""Where the embedded stack keeps its things, from any folder of the project and as the environment says."""
+
 from pathlib import Path
 
 import pytest

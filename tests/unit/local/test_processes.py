@@ -1,3 +1,5 @@
+"""Processes of a stack are found by their mark and ended, stubborn ones too, and nobody else's."""
+
 import contextlib
 import os
 import signal

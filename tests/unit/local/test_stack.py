@@ -1,3 +1,5 @@
+"""What `up` and `status` make of a state that a crash, another program or another command left."""
+
 import fcntl
 import json
 import os

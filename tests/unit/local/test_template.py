@@ -1,3 +1,5 @@
+"""Reading a template, and putting in the places of what was uploaded and nothing else."""
+
 from pathlib import Path
 
 import pytest

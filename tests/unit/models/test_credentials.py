@@ -1,3 +1,5 @@
+"""Credentials that cannot work are refused where they are stored, not at night, and are never printed."""
+
 from datetime import UTC, datetime, timedelta
 
 import pytest

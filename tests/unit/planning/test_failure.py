@@ -1,3 +1,5 @@
+"""Step Functions' error and cause, read back into our own error or into a code that says what it was."""
+
 import json
 
 import pytest

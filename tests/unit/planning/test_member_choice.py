@@ -1,3 +1,5 @@
+"""Which member a snapshot is taken from, and the reason that the user reads."""
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st

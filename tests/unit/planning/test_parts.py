@@ -1,3 +1,5 @@
+"""The size of a part: small for usual databases, and enough for the largest."""
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st

@@ -1,3 +1,5 @@
+"""What a cluster's state says against a backup, before one is made."""
+
 import pytest
 
 from builders.etcd_facts import etcd_facts, failure, member, status

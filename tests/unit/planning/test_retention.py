@@ -1,3 +1,5 @@
+"""What retention may remove, for any history: never the newest verified backups, never what still runs."""
+
 from datetime import UTC, datetime, timedelta
 
 from hypothesis import given

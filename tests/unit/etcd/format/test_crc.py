@@ -1,3 +1,5 @@
+"""The checksum that is built from the end of a file to its start, against the usual one from start to end."""
+
 import google_crc32c
 from hypothesis import given
 from hypothesis import strategies as st

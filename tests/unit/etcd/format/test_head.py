@@ -1,3 +1,5 @@
+"""What Seal reads of a database without reading all of it: revisions, compaction, members."""
+
 import pytest
 
 from builders.bolt_writer import SMALL_BUCKETS, BoltWriter, Items, delete, etcd_buckets, etcd_database, put

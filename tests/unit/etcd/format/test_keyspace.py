@@ -1,3 +1,5 @@
+"""Counting the keys that live: by resource, under every prefix, with bounded memory."""
+
 import pytest
 
 from builders.bolt_writer import Items, delete, etcd_database, put, revision

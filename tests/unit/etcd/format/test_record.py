@@ -1,3 +1,5 @@
+"""The two ways of reading a record (quick, and complete) agree on every message, sound or broken."""
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st

@@ -1,3 +1,5 @@
+"""Any range of a compressed snapshot from few frames, and no seek table is believed that does not add up."""
+
 import struct
 
 import pytest

@@ -1,3 +1,5 @@
+"""The set of keys that were met already must not forget any while it grows."""
+
 from holdfast.etcd.format.seen import SeenKeys
 
 

@@ -1,3 +1,5 @@
+"""Where pages come from: bytes, or a file that may shrink meanwhile."""
+
 from pathlib import Path
 
 import pytest

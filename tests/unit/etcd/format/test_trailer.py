@@ -1,3 +1,5 @@
+"""The hash at the end of a snapshot, which tells a whole stream from a broken one."""
+
 import hashlib
 
 import pytest

@@ -1,3 +1,5 @@
+"""Unpacked code outlives the embedded stack: whole or not at all, and not for ever."""
+
 import io
 import os
 import zipfile
@@ -31,7 +33,7 @@ def test_an_archive_is_unpacked_once(tmp_path: Path) -> None:
     assert len(calls) == 1
 
 
-def test_programs_stay_executable(tmp_path: Path) -> None:
+def test_unpacked_programs_stay_executable(tmp_path: Path) -> None:
     folder = unpacked(tmp_path, "abc", lambda: zipped(0o100755))
 
     assert (folder / "bin" / "tool").stat().st_mode & 0o777 == 0o755

@@ -1,3 +1,5 @@
+"""When a schedule of the embedded stack fires: rates, crons and single moments, through changes of the clock."""
+
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 

@@ -1,3 +1,5 @@
+"""Which IAM actions on which resources a call needs: the gate is worth as much as this table."""
+
 from typing import Any
 
 import pytest

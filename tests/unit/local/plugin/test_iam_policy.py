@@ -1,3 +1,5 @@
+"""The gate decides as IAM does: denied unless allowed, a deny wins, what is not understood never allows."""
+
 from typing import Any
 
 import pytest
@@ -57,7 +59,9 @@ def test_not_action_and_not_resource_mean_all_others() -> None:
         ({"IpAddress": {"k": "10.0.0.0/8"}}, {"k": "10.0.0.1"}, False),
     ],
 )
-def test_conditions(condition: dict[str, Any], context: dict[str, str], *, allowed: bool) -> None:
+def test_a_statement_counts_only_where_all_of_its_conditions_hold(
+    condition: dict[str, Any], context: dict[str, str], *, allowed: bool
+) -> None:
     expected = "allowed" if allowed else "implicitDeny"
 
     assert decide([allow(Condition=condition)], "s3:GetObject", OBJECT, context) == expected

@@ -1,3 +1,5 @@
+"""The clock of the embedded scheduler at times that a test chooses: what fires, when, and how often."""
+
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
