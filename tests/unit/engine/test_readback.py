@@ -82,13 +82,14 @@ def test_each_figure_of_the_manifest_is_held_against_the_bytes(
     assert error.value.code == code
 
 
-def test_an_object_shorter_than_the_manifest_says_is_never_read_as_whole(
-    body_and_object: tuple[bytes, SnapshotObject],
+@pytest.mark.parametrize("change", [slice(None, -100), slice(None, RANGE_BYTES), slice(0)])
+def test_an_object_that_was_cut_is_damaged_and_not_a_store_that_fails(
+    body_and_object: tuple[bytes, SnapshotObject], change: slice
 ) -> None:
     body, sent = body_and_object
-    with pytest.raises(TransientError) as error:
-        read_back(_bucket(body[:-100]), sent, io.BytesIO())
-    assert error.value.code == "storage_unavailable"
+    with pytest.raises(DamagedError) as error:
+        read_back(_bucket(body[change]), sent, io.BytesIO())
+    assert error.value.code == "object_size_mismatch"
 
 
 def test_a_reset_in_a_range_is_told(body_and_object: tuple[bytes, SnapshotObject]) -> None:

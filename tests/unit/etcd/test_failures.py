@@ -86,6 +86,11 @@ def test_in_mid_stream_etcds_own_words_still_count() -> None:
     assert error.code == "etcd_permission_denied"
 
 
+def test_a_stream_that_outlasts_its_deadline_is_not_tried_again() -> None:
+    error = failure_of(ENDPOINT, Answer(Status.DEADLINE_EXCEEDED, "Deadline Exceeded"), mid_stream=True)
+    assert (type(error), error.code) == (PermanentError, "etcd_stream_too_slow")
+
+
 def test_a_stalled_stream_says_how_long_and_how_far() -> None:
     error = stalled(ENDPOINT, 30.0, 4096)
     assert (type(error), error.code) == (TransientError, "etcd_stream_stalled")

@@ -2,7 +2,9 @@
 
 from collections.abc import Iterable
 
-from holdfast.errors import PermanentError
+from pydantic import ValidationError
+
+from holdfast.errors import DamagedError, PermanentError
 from holdfast.models.backup import BackupEntry, Manifest, State
 from holdfast.planning.naming import (
     DAMAGED,
@@ -52,7 +54,11 @@ def _state(names: dict[str, int]) -> State:
 
 
 def load_manifest(reader: ObjectReader, cluster_id: str, backup: str) -> tuple[Manifest, bytes]:
-    """The manifest and its bytes; `backup_unknown` when there is none, whatever else lies at that prefix."""
+    """The manifest and its bytes; `backup_unknown` when there is none, whatever else lies at that prefix.
+
+    DamagedError `manifest_invalid` when it cannot be read, or is another backup's: it would vouch for other bytes.
+    PermanentError `manifest_newer` when a newer Holdfast wrote it in a form that this one does not know.
+    """
     parse_backup_id(backup)
     try:
         body = reader.read(backup_key(cluster_id, backup, MANIFEST))
@@ -64,4 +70,21 @@ def load_manifest(reader: ObjectReader, cluster_id: str, backup: str) -> tuple[M
             f"cluster {cluster_id} has no backup {backup}",
             hint=f"holdfast backup list {cluster_id} shows what there is",
         ) from error
-    return Manifest.model_validate_json(body), body
+    return _parsed(body, cluster_id, backup), body
+
+
+def _parsed(body: bytes, cluster_id: str, backup: str) -> Manifest:
+    key = backup_key(cluster_id, backup, MANIFEST)
+    hint = "use another backup; the bucket may still have an older version of this object"
+    try:
+        manifest = Manifest.model_validate_json(body)
+    except ValidationError as error:
+        first, *_ = problems = error.errors(include_input=False, include_url=False)
+        where = ".".join(map(str, first["loc"])) or "document"
+        if any(each["loc"] == ("schema_version",) for each in problems):
+            raise PermanentError("manifest_newer", f"{key}: {first['msg']}", hint="use a newer Holdfast") from error
+        raise DamagedError("manifest_invalid", f"{key}: {where}: {first['msg']}", hint=hint) from error
+    told = (manifest.cluster_id, manifest.backup_id, manifest.snapshot.key)
+    if told != (cluster_id, backup, backup_key(cluster_id, backup, SNAPSHOT)):
+        raise DamagedError("manifest_invalid", f"{key} is the manifest of {' '.join(told)}", hint=hint)
+    return manifest

@@ -7,6 +7,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from typing import BinaryIO
 
 from holdfast.engine.inspect import unpack_stream
+from holdfast.engine.stored_head import check_size
 from holdfast.errors import DamagedError
 from holdfast.models.backup import SnapshotObject
 from holdfast.storage.base import ObjectReader
@@ -22,9 +23,12 @@ def read_back(
 ) -> None:
     """Write the raw snapshot to `out`, which is left at its end. `progress` gets the object's bytes read so far.
 
-    DamagedError `object_sha256_mismatch`, `snapshot_size_mismatch`, `snapshot_sha256_mismatch` when the bytes are not
-    those that were sent, and the codes of `unpack_stream`. What the store says of the object is `check_stored`'s part.
+    DamagedError `object_size_mismatch`, `object_sha256_mismatch`, `snapshot_size_mismatch`, `snapshot_sha256_mismatch`
+    when the bytes are not those that were sent, and the codes of `unpack_stream`. The size is asked first: a range
+    beyond the end of a cut object looks like a store that fails, and that would be tried again for ever. The store's
+    checksum is not asked: a copy of the object in other parts has another one, and the bytes are read anyway.
     """
+    check_size(reader, expected)
     received = hashlib.sha256()
     sha256, raw_size = unpack_stream(_counted(_ranges(reader, expected), received, progress), out)
     _must_equal(

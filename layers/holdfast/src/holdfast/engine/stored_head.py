@@ -5,16 +5,22 @@ from holdfast.etcd.format.head import read_head
 from holdfast.etcd.format.seekable import FrameSource, SeekTable
 from holdfast.models.backup import SnapshotObject
 from holdfast.models.database import DatabaseHead
-from holdfast.storage.base import ObjectReader
+from holdfast.storage.base import ObjectInfo, ObjectReader
 
 
-def check_stored(reader: ObjectReader, snapshot: SnapshotObject) -> None:
-    """DamagedError `object_size_mismatch`, `object_checksum_mismatch`: the store holds other bytes than were sent."""
+def check_size(reader: ObjectReader, snapshot: SnapshotObject) -> ObjectInfo:
+    """The object as the store knows it. DamagedError `object_size_mismatch`: another one than was sent."""
     stored = reader.head(snapshot.key)
     if stored.size != snapshot.size:
         raise DamagedError(
             "object_size_mismatch", f"{snapshot.key} has {stored.size} bytes in the bucket; {snapshot.size} were sent"
         )
+    return stored
+
+
+def check_stored(reader: ObjectReader, snapshot: SnapshotObject) -> None:
+    """DamagedError `object_size_mismatch`, `object_checksum_mismatch`: the store holds other bytes than were sent."""
+    stored = check_size(reader, snapshot)
     if stored.checksum and stored.checksum != snapshot.checksum:
         raise DamagedError(
             "object_checksum_mismatch",

@@ -75,6 +75,12 @@ _UNKNOWN = _Meaning(PermanentError, "etcd_error", "etcd's own words are in the m
 _BROKEN_STREAM = _Meaning(
     TransientError, "etcd_stream_broken", "The connection or the member died in mid-stream; the next try starts afresh."
 )
+_TOO_SLOW = _Meaning(
+    PermanentError,
+    "etcd_stream_too_slow",
+    "A Lambda function has 15 minutes for the whole database: look at the member's disk and at the network between, "
+    "compact and defragment.",
+)
 # What the transport says when a connection dies under a stream.
 _TRANSPORT = {grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED, grpc.StatusCode.INTERNAL, grpc.StatusCode.UNKNOWN}
 
@@ -93,6 +99,8 @@ def _meaning(status: grpc.StatusCode, details: str, *, mid_stream: bool) -> _Mea
             return meaning
     if mid_stream and status in _TRANSPORT:
         return _BROKEN_STREAM
+    if mid_stream and status is grpc.StatusCode.DEADLINE_EXCEEDED:
+        return _TOO_SLOW
     return _STATUS_CODES.get(status, _UNKNOWN)
 
 
