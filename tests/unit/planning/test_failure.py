@@ -4,7 +4,14 @@ import json
 
 import pytest
 
-from holdfast.errors import RefusedError
+from holdfast.errors import (
+    DamagedError,
+    HoldfastError,
+    InvalidInputError,
+    PermanentError,
+    RefusedError,
+    TransientError,
+)
 from holdfast.handler import carried
 from holdfast.planning.failure import error_of, phase_of
 
@@ -19,6 +26,12 @@ def test_our_own_error_comes_back_whole() -> None:
     info = error_of(type(error).__name__, cause_of(error))
     assert (info.code, info.family, info.message, info.hint) == ("lease_held", "refused", "run x is at work", "wait")
     assert phase_of(cause_of(error)) == "Started"
+
+
+@pytest.mark.parametrize("family", [TransientError, PermanentError, InvalidInputError, DamagedError, RefusedError])
+def test_the_family_comes_back_as_it_left(family: type[HoldfastError]) -> None:
+    error = carried(family("a_code", "m"), "Started")
+    assert error_of(type(error).__name__, cause_of(error)).family == family.family
 
 
 @pytest.mark.parametrize(

@@ -3,8 +3,13 @@ them."""
 
 import json
 
+from holdfast.errors import DamagedError, InvalidInputError, PermanentError, RefusedError, TransientError
 from holdfast.models.run import ErrorInfo
 
+_FAMILIES = {
+    each.__name__: each.family
+    for each in (TransientError, PermanentError, InvalidInputError, DamagedError, RefusedError)
+}
 # Names that Step Functions or Lambda give to what happened outside our own code (Step Functions developer guide,
 # "Error names"; Runtime.ExitError and Sandbox.Timedout are Lambda's own).
 _OUTSIDE = {
@@ -43,16 +48,18 @@ def error_of(name: str, cause: str) -> ErrorInfo:
     message = _lambda_message(cause)
     ours = _as_object(message)
     if "code" in ours and "message" in ours:
-        family = name.removesuffix("Error").lower()
         return ErrorInfo(
-            code=str(ours["code"]), family=family, message=str(ours["message"]), hint=str(ours.get("hint", ""))
+            code=str(ours["code"]),
+            family=_FAMILIES.get(name, PermanentError.family),
+            message=str(ours["message"]),
+            hint=str(ours.get("hint", "")),
         )
     if name in _OUTSIDE:
         code, text, hint = _OUTSIDE[name]
-        return ErrorInfo(code=code, family="permanent", message=text, hint=hint)
+        return ErrorInfo(code=code, family=PermanentError.family, message=text, hint=hint)
     return ErrorInfo(
         code="unclassified",
-        family="permanent",
+        family=PermanentError.family,
         message=f"{name}: {message}"[:500],
         hint="the log group of the function of this phase has the stack trace",
     )
