@@ -17,7 +17,7 @@ type Machine = dict[str, Any]
 # The phases are what an operator sees. Failed and Ended close a run that went wrong; NotStarted shapes its error.
 NAMES = frozenset({*get_args(PhaseName), "Failed", "NotStarted", "Ended"})
 SERVICE_ERRORS = re.compile(r"Lambda\.\w+Exception")
-FAILED_ALSO_AFTER = {"Lambda.Unknown", "Runtime.ExitError", "Sandbox.Timedout", "States.Timeout"}
+ALSO_AFTER_A_KILL = {"Lambda.Unknown", "Runtime.ExitError", "Sandbox.Timedout", "States.Timeout"}
 
 
 def task(**changes: Any) -> dict[str, Any]:
@@ -160,11 +160,11 @@ def test_started_and_its_catch_replace_an_input_of_any_shape() -> None:
     assert all(path.startswith("$$.Execution.") for path in started["Parameters"]["Payload"].values())
 
 
-def test_only_transient_errors_are_tried_again() -> None:
+def test_only_transient_errors_are_tried_again_and_a_kill_of_what_ends_a_run() -> None:
     for name, state in machine()["States"].items():
         retried = {error for rule in state.get("Retry", ()) for error in rule["ErrorEquals"]}
         others = {error for error in retried if error != "TransientError" and not SERVICE_ERRORS.fullmatch(error)}
-        assert others == (FAILED_ALSO_AFTER if name == "Failed" else set()), name
+        assert others == (ALSO_AFTER_A_KILL if name in ("Finished", "Failed") else set()), name
 
 
 def test_the_lease_outlives_the_longest_run() -> None:
