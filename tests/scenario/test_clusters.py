@@ -59,6 +59,16 @@ def test_two_clusters_cannot_share_an_id(change: dict[str, Any]) -> None:
     assert apply_cluster(services, cluster_spec(**change), replace=True).change == "updated"
 
 
+def test_of_two_that_register_one_id_at_the_same_moment_the_first_stays() -> None:
+    services = services_with()
+    # The second looked before the first had stored anything.
+    services.clusters.fail("get", PermanentError("cluster_unknown", "not yet"))
+    with pytest.raises(RefusedError, match="cluster_exists"):
+        apply_cluster(services, cluster_spec(transport=ELSEWHERE))
+    assert services.clusters.get("prod-1") == cluster_spec()
+    assert services.schedules.get("prod-1") is None
+
+
 def test_a_cluster_that_gets_one_more_endpoint_is_still_the_same() -> None:
     services = new_services()
     apply_cluster(services, cluster_spec())

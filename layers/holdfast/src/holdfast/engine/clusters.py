@@ -27,7 +27,8 @@ def apply_cluster(services: Services, spec: ClusterSpec, *, replace: bool = Fals
     before = _known(services, spec.id, replace=replace)
     if before is not None and not replace:
         _refuse_another(before, spec)
-    services.clusters.put(spec, replace=True)
+    # Somebody may register the same id at this moment: then the store refuses, and theirs stays.
+    services.clusters.put(spec, replace=replace or before is not None)
     try:
         _apply_schedule(services, spec.id, request)
     except HoldfastError:
