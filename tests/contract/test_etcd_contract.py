@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -55,6 +56,12 @@ def test_facts_hold_every_endpoint_and_one_leader(subject: Subject) -> None:
     assert facts.alarms == ()
     assert [status.is_leader for status in facts.statuses].count(True) == 1
     assert {status.leader_id for status in facts.statuses} <= {member.member_id for member in facts.members}
+
+
+def test_facts_say_how_long_our_certificate_is_valid(subject: Subject) -> None:
+    left = subject.cluster.facts().client_certificate_left
+    assert left is not None
+    assert timedelta(days=29) < left <= timedelta(days=30)
 
 
 def test_the_member_list_names_all_members_and_their_urls(subject: Subject) -> None:

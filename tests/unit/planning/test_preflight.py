@@ -1,5 +1,7 @@
 """What a cluster's state says against a backup, before one is made."""
 
+from datetime import timedelta
+
 import pytest
 
 from builders.etcd_facts import etcd_facts, failure, member, status
@@ -135,3 +137,22 @@ def test_refusals_come_first_and_information_last() -> None:
     levels = [finding.level for finding in backup_findings(facts)]
     assert levels == sorted(levels, key=("refuse", "warn", "info").index)
     assert set(levels) == {"refuse", "warn", "info"}
+
+
+@pytest.mark.parametrize(
+    ("left", "said"),
+    [
+        (timedelta(days=14) - timedelta(seconds=1), "in 13 days"),
+        (timedelta(days=1), "in 1 day;"),
+        (timedelta(hours=23, minutes=59), "in 23 hours"),
+        (timedelta(minutes=5), "in 0 hours"),
+    ],
+)
+def test_a_client_certificate_that_expires_soon_is_a_warning(left: timedelta, said: str) -> None:
+    (finding,) = backup_findings(etcd_facts().model_copy(update={"client_certificate_left": left}))
+    assert (finding.level, finding.code) == ("warn", "client_certificate_expires")
+    assert said in finding.text
+
+
+def test_a_client_certificate_with_time_left_is_not_worth_a_word() -> None:
+    assert backup_findings(etcd_facts().model_copy(update={"client_certificate_left": timedelta(days=14)})) == ()

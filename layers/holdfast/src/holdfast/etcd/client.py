@@ -65,6 +65,7 @@ class GrpcEtcdCluster:
             failures=tuple(failures),
             members=tuple(members),
             alarms=tuple(sorted(alarms, key=lambda alarm: (alarm.member_id, alarm.kind))),
+            client_certificate_left=self._tls.client_not_after - self._now(),
         )
 
     @contextmanager

@@ -1,5 +1,6 @@
 """What was observed of an etcd cluster. Ids are lower-case hexadecimal, as etcdctl prints them; sizes are bytes."""
 
+from datetime import timedelta
 from typing import Literal
 
 from holdfast.models.base import Model
@@ -51,13 +52,15 @@ class Alarm(Model):
 
 
 class EtcdFacts(Model):
-    """Everything that the preflight looks at. `members` is what one member's own copy of the list says."""
+    """Everything that the preflight looks at. `members` is what one member's own copy of the list says;
+    `client_certificate_left` is how long our own certificate was still valid when the members were asked."""
 
     cluster_id: str
     statuses: tuple[MemberStatus, ...]
     failures: tuple[EndpointFailure, ...] = ()
     members: tuple[Member, ...] = ()
     alarms: tuple[Alarm, ...] = ()
+    client_certificate_left: timedelta | None = None
 
 
 class HashKV(Model):

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from datetime import timedelta
 
 from holdfast.models.etcd import EtcdFacts, Member, MemberStatus
 from holdfast.models.plan import Finding
@@ -14,6 +15,9 @@ FREE_SHARE = 0.5
 # Below this a database is so small that free pages are not worth a word.
 SMALL_DATABASE_BYTES = 64 * 1024**2
 
+# Time for two people to be on holiday. kubeadm renews its own client certificates long before; ours nobody renews.
+EXPIRES_SOON = timedelta(days=14)
+
 
 def backup_findings(facts: EtcdFacts) -> tuple[Finding, ...]:
     """In the order refuse, warn, info; each group in the order of the checks below."""
@@ -23,6 +27,7 @@ def backup_findings(facts: EtcdFacts) -> tuple[Finding, ...]:
         _failures,
         _nospace,
         _corrupt,
+        _client_certificate,
         _flawed_versions,
         _large_database,
         _mixed_versions,
@@ -98,6 +103,17 @@ def _corrupt(facts: EtcdFacts) -> Iterator[Finding]:
         text=f"a CORRUPT alarm is raised for {names}; the snapshot comes from another member",
         hint="Rebuild that member from the others: remove it, delete its data, add it again.",
     )
+
+
+def _client_certificate(facts: EtcdFacts) -> Iterator[Finding]:
+    left = facts.client_certificate_left
+    if left is not None and left < EXPIRES_SOON:
+        yield Finding(
+            level="warn",
+            code="client_certificate_expires",
+            text=f"the client certificate for etcd expires in {_duration(left)}; then backups of this cluster fail",
+            hint="Issue a new one from etcd's authority and store it in the cluster's secret.",
+        )
 
 
 def _flawed_versions(facts: EtcdFacts) -> Iterator[Finding]:
@@ -208,6 +224,12 @@ def _names(members: list[Member]) -> str:
 
 def _versions(statuses: list[MemberStatus] | tuple[MemberStatus, ...]) -> str:
     return ", ".join(sorted({status.version for status in statuses}))
+
+
+def _duration(left: timedelta) -> str:
+    """Whole days, or hours of the last one, rounded down: no warning promises more time than there is."""
+    count, unit = (left.days, "day") if left >= timedelta(days=1) else (left // timedelta(hours=1), "hour")
+    return f"{count} {unit}{'' if count == 1 else 's'}"
 
 
 def _gib(size: int) -> str:
