@@ -34,10 +34,10 @@ def test_a_failure_says_where_why_and_what_to_do() -> None:
     assert not [line for line in lines if line.startswith("Size:")]
 
 
-def test_a_refusal_says_that_nothing_was_touched() -> None:
+def test_a_refusal_says_so_and_claims_no_more() -> None:
     outcome = failed(status="refused", error=ErrorInfo(code="lease_held", family="refused", message="busy"))
 
-    assert "was refused before anything was touched." in body(outcome)
+    assert "was refused by a guardrail." in body(outcome)
     assert "To do:" not in body(outcome)
 
 

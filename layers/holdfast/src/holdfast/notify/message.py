@@ -43,7 +43,7 @@ def detail_type(outcome: Outcome) -> str:
 _ENDINGS = {
     "succeeded": "succeeded: it is sealed, and was read back and verified",
     "failed": "failed",
-    "refused": "was refused before anything was touched",
+    "refused": "was refused by a guardrail",
     "running": "is running",
 }
 
