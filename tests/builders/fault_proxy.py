@@ -11,6 +11,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Literal
 from urllib.parse import urlsplit
 
+POLL_S = 0.02  # the server looks this often whether to end; its default of 0.5 s would be the longest part of a test
+
 
 @dataclass
 class HttpFault:
@@ -57,7 +59,7 @@ def fault_proxy(upstream: str, faults: Sequence[HttpFault]) -> Iterator[FaultPro
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     server.daemon_threads = True
     proxy.url = f"http://127.0.0.1:{server.server_address[1]}"
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread = threading.Thread(target=server.serve_forever, args=(POLL_S,), daemon=True)
     thread.start()
     try:
         yield proxy

@@ -1,9 +1,7 @@
 """The product's own template on the embedded stack, its IAM policies enforced, and a real etcd of three members."""
 
 import json
-import time
 import uuid
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,6 +11,7 @@ import boto3
 
 from builders import embedded
 from builders.real_etcd import real_snapshot
+from builders.waiting import wait_for
 from holdfast.engine.clusters import apply_cluster
 from holdfast.local.etcd_cluster import LocalEtcd
 from holdfast.local.stack import StackInfo
@@ -66,7 +65,7 @@ class Product:
             described = self.client("stepfunctions").describe_execution(executionArn=execution)
             return None if described["status"] == "RUNNING" else dict(described)
 
-        return wait_for(ended, f"the end of {execution}")
+        return wait_for(ended, f"the end of {execution}", DEADLINE_S)
 
     def run(self, cluster_id: str) -> dict[str, Any]:
         return self.end_of(self.start(json.dumps({"cluster": cluster_id})))
@@ -94,16 +93,6 @@ def etcd_from_real_snapshot(folder: Path) -> LocalEtcd:
     snapshot = folder / "source.db"
     snapshot.write_bytes(real_snapshot("a"))
     return LocalEtcd.start(folder / "etcd", snapshot=snapshot)
-
-
-def wait_for[T](look: Callable[[], T | None], what: str) -> T:
-    deadline = time.monotonic() + DEADLINE_S
-    while time.monotonic() < deadline:
-        found = look()
-        if found:
-            return found
-        time.sleep(0.2)
-    raise AssertionError(f"{what} did not come within {DEADLINE_S} s")
 
 
 def now() -> datetime:

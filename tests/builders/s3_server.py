@@ -1,15 +1,20 @@
 """An S3 server in this process, and clients for it that do not wait long between retries."""
 
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import boto3
 from botocore.config import Config
+from moto.core.models import DEFAULT_ACCOUNT_ID
+from moto.s3.models import s3_backends
 from moto.server import ThreadedMotoServer
 
 from holdfast.storage.s3_client import Checksums, s3_config
+
+# One for all tests: it keeps the model of S3, which takes many times as long to read as a client to make.
+SESSION = boto3.Session(aws_access_key_id="test", aws_secret_access_key="test", region_name="us-east-1")
 
 
 @contextmanager
@@ -25,10 +30,9 @@ def s3_server() -> Iterator[str]:
 
 
 def client_of(url: str, *, checksums: Checksums = "sha256", attempts: int = 3) -> Any:
-    session = boto3.Session(aws_access_key_id="test", aws_secret_access_key="test", region_name="us-east-1")
     fewer = Config(retries={"mode": "standard", "total_max_attempts": attempts}, read_timeout=5, connect_timeout=2)
     config = s3_config(checksums, path_style=True).merge(fewer)
-    return session.client("s3", endpoint_url=url, config=config)
+    return SESSION.client("s3", endpoint_url=url, config=config)
 
 
 def new_bucket(client: Any, *, versioned: bool = False) -> str:
@@ -37,6 +41,13 @@ def new_bucket(client: Any, *, versioned: bool = False) -> str:
     if versioned:
         client.put_bucket_versioning(Bucket=name, VersioningConfiguration={"Status": "Enabled"})
     return name
+
+
+def put_beside(bucket: str, keys: Iterable[str]) -> None:
+    """Empty objects for a server in this process, past HTTP, so that a thousand take no time."""
+    (store,) = s3_backends[DEFAULT_ACCOUNT_ID].values()
+    for key in keys:
+        store.put_object(bucket, key, b"")
 
 
 def unfinished_uploads(client: Any, bucket: str) -> list[str]:

@@ -2,12 +2,12 @@
 
 import os
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from builders.s3_server import client_of, new_bucket, s3_server
+from builders.s3_server import client_of, new_bucket
 from holdfast.errors import HoldfastError, PermanentError, RefusedError, TransientError
 from holdfast.storage.faulty import FaultyBucket, Store
 from holdfast.storage.memory import MemoryBucket
@@ -16,12 +16,6 @@ from holdfast.storage.s3 import S3Bucket
 MIB = 1024 * 1024
 
 Maker = Callable[[str], Store]
-
-
-@pytest.fixture(scope="module")
-def s3_url() -> Iterator[str]:
-    with s3_server() as url:
-        yield url
 
 
 def _memory(url: str) -> Store:

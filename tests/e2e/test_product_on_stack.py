@@ -12,7 +12,8 @@ import pytest
 
 from builders import embedded
 from builders.holding_proxy import HoldingProxy, held
-from builders.product import TEMPLATE, Product, etcd_from_real_snapshot, now, product_on, wait_for
+from builders.product import DEADLINE_S, TEMPLATE, Product, etcd_from_real_snapshot, now, product_on
+from builders.waiting import wait_for
 from holdfast.engine.catalog import list_backups
 from holdfast.engine.verification import load_report
 from holdfast.local import stack
@@ -58,7 +59,7 @@ def heard(product: Product, queue: str, run_id: str) -> dict[str, Any]:
                 found["message"] = body["Message"]
         return found if len(found) == 2 else None
 
-    return wait_for(both, f"event and message about {run_id}")
+    return wait_for(both, f"event and message about {run_id}", DEADLINE_S)
 
 
 def test_a_backup_of_a_real_etcd_ends_verified_and_both_channels_hear_of_it(product: Product, events: str) -> None:
@@ -124,7 +125,7 @@ def held_in_the_middle(product: Product, cluster_id: str, proxy: HoldingProxy) -
     transport = {"kind": "etcd", "endpoints": [proxy.url], "credentials": f"holdfast/{cluster_id}/etcd"}
     product.apply(cluster_id, transport=transport)
     execution = product.start(json.dumps({"cluster": cluster_id}))
-    wait_for(lambda: product.unfinished_uploads(cluster_id), "an upload under way")
+    wait_for(lambda: product.unfinished_uploads(cluster_id), "an upload under way", DEADLINE_S)
     return execution
 
 

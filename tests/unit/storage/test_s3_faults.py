@@ -1,33 +1,16 @@
 """What S3, the network and this machine do wrong, over real HTTP: the retries that help, the errors that are told."""
 
 import os
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 from builders.fault_proxy import HttpFault, fault_proxy
-from builders.s3_server import client_of, new_bucket, s3_server, unfinished_uploads
+from builders.s3_server import client_of, new_bucket, put_beside, unfinished_uploads
 from holdfast.errors import DamagedError, PermanentError, RefusedError, TransientError
 from holdfast.storage.s3 import S3Bucket
 
 MIB = 1024 * 1024
-
-
-@pytest.fixture(scope="module")
-def s3_url() -> Iterator[str]:
-    with s3_server() as url:
-        yield url
-
-
-@pytest.fixture
-def direct(s3_url: str) -> Any:
-    return client_of(s3_url)
-
-
-@pytest.fixture
-def bucket(direct: Any) -> str:
-    return new_bucket(direct)
 
 
 def test_a_store_that_is_busy_for_a_while_is_asked_again(s3_url: str, bucket: str) -> None:
@@ -239,10 +222,9 @@ def test_removing_from_a_versioned_bucket_leaves_no_version_and_no_marker(direct
 
 
 def test_a_list_goes_on_beyond_one_page_of_a_thousand(direct: Any, bucket: str) -> None:
-    store = S3Bucket(direct, bucket)
-    for number in range(1002):
-        store.put(f"many/{number:04}", b"")
-    assert [info.key for info in store.list("many/")] == [f"many/{number:04}" for number in range(1002)]
+    keys = [f"many/{number:04}" for number in range(1002)]
+    put_beside(bucket, keys)
+    assert [info.key for info in S3Bucket(direct, bucket).list("many/")] == keys
 
 
 def test_a_store_without_checksums_is_refused_before_anything_is_sent(s3_url: str, bucket: str) -> None:

@@ -1,39 +1,17 @@
 """What only a store that checks can show: checksums that do not fit, parts that are not ours, conditional writes."""
 
 import io
-from collections.abc import Iterator
-from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
 from builders.fault_proxy import HttpFault, fault_proxy
-from builders.localstack_s3 import localstack_s3
 from builders.s3_server import client_of, new_bucket, unfinished_uploads
-from builders.snapshot_stream import blobs, database, snapshot
+from builders.transfers import KEY, SOUND, transfer
 from holdfast.engine.readback import read_back
 from holdfast.engine.stored_head import check_stored
-from holdfast.engine.transfer import transfer_snapshot
 from holdfast.errors import DamagedError, PermanentError, RefusedError, TransientError
-from holdfast.models.backup import SnapshotObject
-from holdfast.planning.parts import MIB
-from holdfast.storage.base import ObjectWriter
 from holdfast.storage.s3 import S3Bucket
-
-KEY = "c/20261120T154300Z-r-1a2b3c/snapshot.db.zst"
-NOW = datetime(2026, 11, 20, tzinfo=UTC)
-SOUND = snapshot(database(3584))
-
-
-@pytest.fixture(scope="module")
-def s3_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with localstack_s3(tmp_path_factory.mktemp("localstack")) as url:
-        yield url
-
-
-@pytest.fixture
-def direct(s3_url: str) -> Any:
-    return client_of(s3_url)
 
 
 @pytest.fixture
@@ -41,13 +19,9 @@ def bucket(direct: Any) -> str:
     return new_bucket(direct, versioned=True)
 
 
-def _transfer(writer: ObjectWriter) -> SnapshotObject:
-    return transfer_snapshot(blobs(SOUND), writer, KEY, part_bytes=5 * MIB, clock=lambda: NOW, progress=lambda _: None)
-
-
 def test_a_snapshot_is_stored_with_the_checksum_that_was_computed_here_and_reads_back(direct: Any, bucket: str) -> None:
     store = S3Bucket(direct, bucket)
-    sent = _transfer(store)
+    sent = transfer(store)
     assert sent.checksum.startswith("sha256:")
     assert sent.checksum.endswith("-3")
     assert sent.version_id == store.head(KEY).version_id
@@ -62,7 +36,7 @@ def test_a_bit_that_flips_on_the_way_is_refused_by_the_store_and_nothing_is_left
 ) -> None:
     flip = HttpFault("PUT", "partNumber=2", "flip")
     with fault_proxy(s3_url, [flip]) as proxy, pytest.raises(TransientError) as error:
-        _transfer(S3Bucket(client_of(proxy.url), bucket))
+        transfer(S3Bucket(client_of(proxy.url), bucket))
     assert flip.met == 1
     assert error.value.code == "storage_bytes_changed"
     assert list(S3Bucket(direct, bucket).list("")) == []
@@ -106,7 +80,7 @@ def test_a_second_manifest_is_refused_by_the_store_itself(s3_url: str, direct: A
 
 def test_a_stored_object_that_is_replaced_no_longer_fits_what_was_sent(direct: Any, bucket: str) -> None:
     store = S3Bucket(direct, bucket)
-    sent = _transfer(store)
+    sent = transfer(store)
     store.put(KEY, b"\0" * sent.size)
     with pytest.raises(DamagedError) as error:
         check_stored(store, sent)
