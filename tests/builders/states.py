@@ -1,0 +1,31 @@
+"""The implementations of the state contracts: in memory, and DynamoDB (on moto)."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from builders.moto_aws import TABLE, OneCallAtATime, create_table, moto_aws
+from holdfast.state.base import ClusterRegistry, Leases, Runs
+from holdfast.state.dynamodb import DynamoClusters, DynamoLeases, DynamoRuns
+from holdfast.state.memory import MemoryClusters, MemoryLeases, MemoryRuns
+
+
+@dataclass(frozen=True)
+class State:
+    clusters: ClusterRegistry
+    leases: Leases
+    runs: Runs
+
+
+@contextmanager
+def memory() -> Iterator[State]:
+    yield State(MemoryClusters(), MemoryLeases(), MemoryRuns())
+
+
+@contextmanager
+def dynamodb() -> Iterator[State]:
+    with moto_aws() as client:
+        created = client("dynamodb")
+        create_table(created)
+        one = OneCallAtATime(created)
+        yield State(DynamoClusters(one, TABLE), DynamoLeases(one, TABLE), DynamoRuns(one, TABLE))

@@ -1,0 +1,89 @@
+"""What every store of run records keeps: in memory, and DynamoDB (on moto)."""
+
+from datetime import timedelta
+
+import pytest
+
+from builders.runs import NOON, failed, run_record, succeeded
+from builders.states import State
+from holdfast.errors import PermanentError
+from holdfast.models.run import Progress
+
+
+def test_a_run_is_opened_moved_on_and_closed(state: State) -> None:
+    record = run_record()
+    state.runs.open(record)
+    assert state.runs.get("prod-1", record.run_id) == record
+
+    progress = Progress(phase="Snapshot", done=5, total=9)
+    state.runs.progress("prod-1", record.run_id, progress)
+    assert state.runs.get("prod-1", record.run_id) == record.model_copy(update={"progress": progress})
+
+    outcome = succeeded(record.run_id)
+    state.runs.close(outcome)
+    closed = state.runs.get("prod-1", record.run_id)
+    assert (closed.status, closed.outcome, closed.progress) == ("succeeded", outcome, progress)
+    assert closed.started_at == record.started_at
+
+
+def test_a_second_open_leaves_the_first(state: State) -> None:
+    record = run_record()
+    state.runs.open(record)
+    state.runs.progress("prod-1", record.run_id, Progress(phase="Seal"))
+
+    state.runs.open(run_record(started_at=NOON + timedelta(minutes=1)))
+
+    kept = state.runs.get("prod-1", record.run_id)
+    assert (kept.started_at, kept.progress.phase) == (NOON, "Seal")
+
+
+def test_a_run_that_was_never_opened_is_closed_all_the_same(state: State) -> None:
+    state.runs.close(failed(run_id="manual-run", backup_id=None))
+
+    record = state.runs.get("prod-1", "manual-run")
+    assert (record.status, record.started_at, record.progress.phase) == ("failed", NOON, "Snapshot")
+    assert [each.run_id for each in state.runs.list("prod-1", 10)] == ["manual-run"]
+
+
+def test_a_later_outcome_replaces_the_earlier(state: State) -> None:
+    state.runs.open(run_record("run-a"))
+    state.runs.close(succeeded("run-a"))
+    state.runs.close(failed(run_id="run-a", phase="Finished"))
+
+    assert state.runs.get("prod-1", "run-a").status == "failed"
+
+
+def test_an_outcome_without_a_backup_id_keeps_the_one_of_the_record(state: State) -> None:
+    state.runs.open(run_record("run-a"))
+    state.runs.close(failed(run_id="run-a", backup_id=None))
+
+    assert state.runs.get("prod-1", "run-a").backup_id == run_record().backup_id
+
+
+def test_progress_of_a_run_that_was_never_opened_stores_nothing(state: State) -> None:
+    state.runs.progress("prod-1", "ghost", Progress(phase="Snapshot"))
+
+    with pytest.raises(PermanentError, match="ghost") as caught:
+        state.runs.get("prod-1", "ghost")
+    assert caught.value.code == "run_unknown"
+    assert state.runs.list("prod-1", 10) == []
+
+
+def test_runs_are_listed_newest_first_whatever_their_names(state: State) -> None:
+    """A run started from the console is named by a UUID."""
+    names = ("prod-1-20261120T120000Z-r-1a2b3c", "f0e1d2c3", "00000000", "prod-1-20261120T120300Z-m-1a2b3c")
+    for minute, name in enumerate(names):
+        state.runs.open(run_record(name, started_at=NOON + timedelta(minutes=minute)))
+    state.runs.open(run_record("elsewhere", cluster_id="prod-2"))
+    state.leases.acquire("prod-1", "run-a", now=NOON, expires_at=NOON + timedelta(minutes=15))
+
+    assert [record.run_id for record in state.runs.list("prod-1", 3)] == [*reversed(names[1:])]
+    assert len(state.runs.list("prod-1", 100)) == 4
+    assert state.runs.list("prod-9", 5) == []
+
+
+def test_a_list_of_runs_shows_how_they_ended(state: State) -> None:
+    state.runs.open(run_record("run-a"))
+    state.runs.close(succeeded("run-a"))
+
+    assert [record.status for record in state.runs.list("prod-1", 1)] == ["succeeded"]
