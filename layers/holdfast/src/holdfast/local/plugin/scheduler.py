@@ -9,11 +9,13 @@ import logging
 import threading
 import time
 import uuid
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from botocore.exceptions import BotoCoreError, ClientError
 
 from holdfast.local.plugin.expressions import next_due
 
@@ -105,14 +107,14 @@ def filled_input(text: str, firing: Firing, execution_id: str, attempt: int) -> 
 
 
 def deliver(firing: Firing) -> None:
-    """Assumes the schedule's role and invokes its target; runs in a worker, so it must not raise."""
+    """Assumes the schedule's role and invokes its target, again when that fails."""
     execution_id = uuid.uuid4().hex[:16]
     retries = firing.target.get("RetryPolicy", {}).get("MaximumRetryAttempts", 0)
     last = min(MAX_ATTEMPTS, 1 + retries)
     for attempt in range(1, last + 1):
         try:
             _invoke(firing, filled_input(firing.target.get("Input") or "{}", firing, execution_id, attempt))
-        except Exception as error:  # noqa: BLE001 - the boundary of the worker; whatever a target raises is retried
+        except (BotoCoreError, ClientError, ValueError) as error:
             LOG.warning("schedule %s, attempt %d of %d failed: %s", firing.arn, attempt, last, error)
             time.sleep(min(8, 2 ** (attempt - 1)) if attempt < last else 0)
         else:
@@ -155,7 +157,13 @@ def _run() -> None:
     while True:
         time.sleep(TICK_S)
         for firing in clock.tick(_all_schedules(), datetime.now(UTC)):
-            workers.submit(deliver, firing)
+            workers.submit(deliver, firing).add_done_callback(_tell)
+
+
+def _tell(delivery: Future[None]) -> None:
+    """A worker's exception is kept in its future, where nobody would see it."""
+    if (error := delivery.exception()) is not None:
+        LOG.error("a delivery ended in an unexpected error", exc_info=error)
 
 
 def start() -> None:
