@@ -1,6 +1,8 @@
 """Credentials that cannot work are refused where they are stored, not at night, and are never printed."""
 
+import warnings
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -23,6 +25,13 @@ def complaint(**changes: str) -> str:
 
 def test_a_matching_set_is_accepted() -> None:
     assert EtcdTls.model_validate(GOOD).cert.get_secret_value() == CLIENT.certificate
+
+
+def test_the_serial_number_0_of_kubeadms_own_authorities_is_accepted() -> None:
+    authority = (Path(__file__).resolve().parents[2] / "data" / "kubeadm-1.20-ca.crt").read_text()
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        EtcdTls.model_validate(GOOD | {"ca": authority})
 
 
 def test_the_expiry_of_the_client_certificate_can_be_read() -> None:

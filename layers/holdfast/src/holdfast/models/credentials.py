@@ -1,6 +1,7 @@
 """Credentials once they are read. What a `ClusterSpec` holds is only the name of the secret that these come from."""
 
 import re
+import ssl
 from datetime import datetime
 from typing import Annotated, Self
 
@@ -20,11 +21,20 @@ def _pem(label: str) -> AfterValidator:
     return AfterValidator(check)
 
 
-def _certificates(pem: SecretStr, field: str) -> list[x509.Certificate]:
+def _own_certificate(pem: SecretStr) -> x509.Certificate:
     try:
-        return x509.load_pem_x509_certificates(pem.get_secret_value().encode())
+        return x509.load_pem_x509_certificates(pem.get_secret_value().encode())[0]
     except ValueError as error:
-        raise ValueError(f"{field} holds PEM text that is no X.509 certificate") from error
+        raise ValueError("cert holds PEM text that is no X.509 certificate") from error
+
+
+def _check_authorities(pem: SecretStr) -> None:
+    """By OpenSSL, which is what judges them later. `cryptography` objects to serial numbers of 0, and the CA that
+    kubeadm made for etcd (seen: 1.20) has one."""
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(cadata=pem.get_secret_value())
+    except ssl.SSLError as error:
+        raise ValueError("ca holds PEM text that is no X.509 certificate") from error
 
 
 class EtcdTls(Model):
@@ -40,8 +50,8 @@ class EtcdTls(Model):
 
     @model_validator(mode="after")
     def _key_belongs_to_certificate(self) -> Self:
-        _certificates(self.ca, "ca")
-        own = _certificates(self.cert, "cert")[0]
+        _check_authorities(self.ca)
+        own = _own_certificate(self.cert)
         try:
             key = serialization.load_pem_private_key(self.key.get_secret_value().encode(), password=None)
         except TypeError as error:
@@ -55,4 +65,4 @@ class EtcdTls(Model):
     @property
     def client_not_after(self) -> datetime:
         """When the client certificate expires, in UTC."""
-        return _certificates(self.cert, "cert")[0].not_valid_after_utc
+        return _own_certificate(self.cert).not_valid_after_utc
