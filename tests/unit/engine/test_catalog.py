@@ -8,7 +8,6 @@ import pytest
 from builders.machine import BackupMachine
 from builders.services import START, MemoryServices, services_with
 from holdfast.engine.catalog import list_backups, load_manifest
-from holdfast.engine.verification import verify_and_record
 from holdfast.errors import DamagedError, HoldfastError, PermanentError
 from holdfast.planning.naming import MANIFEST, backup_key
 
@@ -66,11 +65,3 @@ def test_a_manifest_of_a_newer_form_is_no_damage(services: MemoryServices) -> No
     rewrite(services, backup, schema_version=2)
     error = refusal(services, backup)
     assert (type(error), error.code) == (PermanentError, "manifest_newer")
-
-
-def test_verifying_a_backup_with_a_broken_manifest_takes_its_rank(services: MemoryServices, tmp_path: Any) -> None:
-    backup = only_backup(services)
-    services.bucket.put(backup_key(CLUSTER, backup, MANIFEST), b"{")
-    with pytest.raises(DamagedError):
-        verify_and_record(services, CLUSTER, backup, work_dir=tmp_path)
-    assert [entry.state for entry in list_backups(services.bucket, CLUSTER)] == ["damaged"]

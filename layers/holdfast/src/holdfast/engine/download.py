@@ -1,12 +1,11 @@
 """Bring a backup to a directory, ready for etcdutl: checked on the way, complete or not there at all."""
 
 import os
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 
 from holdfast.engine.catalog import load_manifest
-from holdfast.engine.readback import read_back
+from holdfast.engine.readback import read_back, refuse_short_disk
 from holdfast.errors import PermanentError, RefusedError
 from holdfast.models.backup import Manifest
 from holdfast.planning.naming import MANIFEST
@@ -45,8 +44,4 @@ def download(
 def _refuse_unfit(directory: Path, target: Path, size: int) -> None:
     if target.exists():
         raise RefusedError("file_exists", f"{target} exists", hint="choose an empty directory; nothing is overwritten")
-    free = shutil.disk_usage(directory).free
-    if free < size:
-        raise RefusedError(
-            "disk_short", f"{directory} has {free} bytes free; the database has {size}", hint="choose another directory"
-        )
+    refuse_short_disk(directory, size)

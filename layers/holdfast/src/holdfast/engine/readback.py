@@ -1,14 +1,16 @@
 """Reading a stored snapshot back: every byte from the bucket, unpacked into a file, compared with what was sent."""
 
 import hashlib
+import shutil
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
 from typing import BinaryIO
 
 from holdfast.engine.inspect import unpack_stream
 from holdfast.engine.stored_head import check_size
-from holdfast.errors import DamagedError
+from holdfast.errors import DamagedError, RefusedError
 from holdfast.models.backup import SnapshotObject
 from holdfast.storage.base import ObjectReader
 
@@ -16,6 +18,14 @@ RANGE_BYTES = 8 * 1024 * 1024
 # Ranges under way or waiting to be unpacked: the network works while zstd does, and memory stays small.
 AHEAD = 3
 THREADS = 2
+
+
+def refuse_short_disk(directory: Path, size: int) -> None:
+    """RefusedError `disk_short` when `size` bytes do not fit: before hours of reading, and with a name."""
+    free = shutil.disk_usage(directory).free
+    if free < size:
+        hint = "choose another directory; in a function it is what EphemeralStorage in template.yaml gives"
+        raise RefusedError("disk_short", f"{directory} has {free} bytes free; the database has {size}", hint=hint)
 
 
 def read_back(

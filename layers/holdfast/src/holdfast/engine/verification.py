@@ -8,7 +8,7 @@ from tempfile import TemporaryFile
 
 from holdfast.engine.catalog import load_manifest
 from holdfast.engine.progress import enter
-from holdfast.engine.readback import read_back
+from holdfast.engine.readback import read_back, refuse_short_disk
 from holdfast.engine.services import Services
 from holdfast.errors import DamagedError, PermanentError, RefusedError
 from holdfast.etcd.format.inventory import read_summary
@@ -72,10 +72,11 @@ def verify_backup(
     clock: Clock,
     progress: Callable[[int], None] | None = None,
 ) -> VerificationReport:
-    """Needs free space for the unpacked database in `work_dir`; leaves nothing there. DamagedError says what is
-    wrong."""
+    """Needs free space for the unpacked database in `work_dir` (RefusedError `disk_short`); leaves nothing there.
+    DamagedError says what is wrong."""
     started = clock()
     manifest, body = load_manifest(reader, cluster_id, backup)
+    refuse_short_disk(work_dir, manifest.snapshot.raw_size)
     with TemporaryFile(dir=work_dir) as file:
         read_back(reader, manifest.snapshot, file, progress=progress)
         sent = manifest.snapshot
