@@ -7,7 +7,7 @@ from pydantic import ValidationError
 from holdfast.engine.catalog import entries_of, load_manifest
 from holdfast.engine.services import Services
 from holdfast.engine.verification import load_report
-from holdfast.errors import HoldfastError
+from holdfast.errors import HoldfastError, PermanentError
 from holdfast.models.backup import Manifest, VerificationReport
 from holdfast.models.run import BackupRequest, BackupRun, FailedEvent, Figures, Outcome, Progress
 from holdfast.planning.failure import error_of, phase_of
@@ -57,8 +57,8 @@ def _figures(manifest: Manifest, report: VerificationReport) -> Figures:
 def fail(services: Services, event: FailedEvent) -> Outcome:
     """The state Failed: clean up after whatever happened and say so.
 
-    What cannot be cleaned now is named in the warnings and swept by the cluster's next run; the operator is told, and
-    the lease given back, in every case.
+    What cannot be cleaned now is named in the warnings and swept by the cluster's next run; the operator is told in
+    every case, and the lease given back unless the table itself is what refuses.
     """
     error = error_of(event.error.name, event.error.cause)
     run = event.run or _run_of(event.input, event.run_id, event.started_at)
@@ -115,8 +115,14 @@ def _clean_up(services: Services, run: BackupRun) -> tuple[str, ...]:
 def _conclude(services: Services, outcome: Outcome) -> Outcome:
     """Store, release, tell, in this order: a receiver that starts the next run at once finds the lease free."""
     outcome = _store_report(services, outcome)
-    services.runs.close(outcome)
-    services.leases.release(outcome.cluster_id, outcome.run_id)
+    try:
+        services.runs.close(outcome)
+        services.leases.release(outcome.cluster_id, outcome.run_id)
+    except PermanentError:
+        # A retry gets the same answer, so nobody would tell. A success is not told: this run goes on to Failed.
+        if outcome.status != "succeeded":
+            services.notifier.publish(outcome)
+        raise
     services.notifier.publish(outcome)
     return outcome
 
