@@ -108,5 +108,5 @@ def stalled(endpoint: str, limit_s: float, received: int) -> HoldfastError:
     return TransientError(
         "etcd_stream_stalled",
         f"{endpoint}: no data for {limit_s:g} s after {received} bytes of the snapshot",
-        hint="The member or the network stopped in mid-stream; the next try picks a member that answers.",
+        hint="The member or the network stopped in mid-stream; the next run chooses a member that answers.",
     )
