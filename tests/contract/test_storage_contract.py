@@ -75,14 +75,6 @@ def test_a_range_beyond_the_end_is_an_error_and_not_a_short_answer(bucket: Store
     assert _code(error) == "storage_unavailable"
 
 
-def test_a_stream_gives_the_whole_object_in_pieces(bucket: Store) -> None:
-    body = os.urandom(3 * MIB + 17)
-    bucket.put("a", body)
-    chunks = list(bucket.stream("a"))
-    assert b"".join(chunks) == body
-    assert max(map(len, chunks)) <= 4 * MIB
-
-
 def test_a_head_tells_size_time_and_checksum(bucket: Store) -> None:
     bucket.put("a", b"hello")
     info = bucket.head("a")
@@ -93,12 +85,11 @@ def test_a_head_tells_size_time_and_checksum(bucket: Store) -> None:
     assert value
 
 
-@pytest.mark.parametrize("call", ["head", "read", "stream"])
+@pytest.mark.parametrize("call", ["head", "read"])
 def test_a_missing_object_is_named_as_such(bucket: Store, call: str) -> None:
     actions: dict[str, Callable[[], object]] = {
         "head": lambda: bucket.head("none"),
         "read": lambda: bucket.read("none"),
-        "stream": lambda: list(bucket.stream("none")),
     }
     with pytest.raises(PermanentError) as error:
         actions[call]()

@@ -37,6 +37,7 @@ def test_applying_stores_the_spec_and_makes_the_schedule() -> None:
 def test_applying_the_same_again_changes_nothing() -> None:
     services = new_services()
     apply_cluster(services, cluster_spec())
+    services.schedules.fail("apply", PermanentError("schedule_refused", "nobody should ask"))
     assert apply_cluster(services, cluster_spec()).change == "unchanged"
     assert apply_cluster(services, cluster_spec(description="x")).change == "updated"
 
@@ -101,7 +102,7 @@ def test_a_schedule_that_cannot_be_made_leaves_the_registry_as_it_was(known: boo
     before = services.clusters.list()
     services.schedules.fail("apply", TransientError("scheduler_unavailable", "try later"))
     with pytest.raises(HoldfastError):
-        apply_cluster(services, cluster_spec(description="new"))
+        apply_cluster(services, cluster_spec(schedule={"rate": "1 hour"}))
     assert services.clusters.list() == before
 
 

@@ -62,9 +62,10 @@ def _refuse_another(before: ClusterSpec, spec: ClusterSpec) -> None:
 
 
 def _apply_schedule(services: Services, cluster_id: str, request: ScheduleRequest | None) -> None:
+    """A schedule that is as it should be is left alone: setting it again may start a rate's interval anew."""
     if request is None:
         services.schedules.remove(cluster_id)
-    else:
+    elif services.schedules.get(cluster_id) != request:
         services.schedules.apply(request)
 
 

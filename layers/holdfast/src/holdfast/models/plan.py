@@ -1,6 +1,5 @@
-"""A plan is data: what was decided, why, and which step runs where. Built by a pure function, stored, shown, hashed."""
+"""A plan is data: what was decided, why, and which step runs where. Built by a pure function, stored, shown."""
 
-import hashlib
 from typing import Literal
 
 from holdfast.models.base import BackupId, ClusterId, Model, RunId, Utc
@@ -58,8 +57,3 @@ class BackupPlan(Model):
     part_bytes: int
     findings: tuple[Finding, ...]
     phases: tuple[Phase, ...]
-
-    @property
-    def digest(self) -> str:
-        """SHA-256 of the plan's canonical JSON: what an approval binds to."""
-        return hashlib.sha256(self.model_dump_json().encode()).hexdigest()

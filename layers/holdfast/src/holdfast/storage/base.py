@@ -55,9 +55,6 @@ class ObjectReader(Protocol):
     def read(self, key: str, *, start: int = 0, end: int | None = None) -> bytes:
         """Bytes [start, end) of the object, all of it by default; a short answer is `storage_unavailable`."""
 
-    def stream(self, key: str) -> Iterator[bytes]:
-        """The whole object in chunks of a few MiB at most; a body cut short is `storage_unavailable`, never an end."""
-
     def list(self, prefix: str) -> Iterator[ObjectInfo]:
         """Every object below the prefix in key order; LIST calls only."""
 

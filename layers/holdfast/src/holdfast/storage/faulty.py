@@ -11,7 +11,6 @@ from holdfast.storage.base import Completed, ObjectInfo, ObjectReader, ObjectRem
 Operation = Literal[
     "head",
     "read",
-    "stream",
     "list",
     "put_if_absent",
     "put",
@@ -82,10 +81,6 @@ class FaultyBucket:
     def read(self, key: str, *, start: int = 0, end: int | None = None) -> bytes:
         self.due("read")
         return self._inner.read(key, start=start, end=end)
-
-    def stream(self, key: str) -> Iterator[bytes]:
-        self.due("stream")
-        return self._inner.stream(key)
 
     def list(self, prefix: str) -> Iterator[ObjectInfo]:
         self.due("list")

@@ -9,8 +9,6 @@ from holdfast.errors import PermanentError, RefusedError, TransientError
 from holdfast.storage.base import Completed, ObjectInfo, Upload
 from holdfast.storage.checksums import base64_text, composite_sha256, sha256_digest
 
-_CHUNK_BYTES = 1024 * 1024
-
 
 @dataclass(frozen=True)
 class StoredObject:
@@ -44,11 +42,6 @@ class MemoryBucket:
         if end is not None and len(body) != end - start:
             raise TransientError("storage_unavailable", f"memory://{self._name}/{key}: a short answer")
         return body
-
-    def stream(self, key: str) -> Iterator[bytes]:
-        body = self._stored(key).body
-        for start in range(0, len(body), _CHUNK_BYTES):
-            yield body[start : start + _CHUNK_BYTES]
 
     def list(self, prefix: str) -> Iterator[ObjectInfo]:
         for key, stored in sorted(self.objects.items()):

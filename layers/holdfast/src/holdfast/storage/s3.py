@@ -14,7 +14,6 @@ from holdfast.storage.failures import bucket_not_found, error_code, status_of, s
 from holdfast.storage.s3_client import Checksums
 from holdfast.storage.s3_upload import S3Upload
 
-_CHUNK_BYTES = 1024 * 1024
 # The body of an answer is read outside of botocore's retries.
 _BODY_ATTEMPTS = 3
 _CONFLICT_ATTEMPTS = 5
@@ -77,20 +76,6 @@ class S3Bucket:
                     raise unavailable(self._where(key), f"asked for bytes {start} to {end}, got {len(body)} of them")
                 return body
         raise AssertionError("every attempt returns or raises")
-
-    def stream(self, key: str) -> Iterator[bytes]:
-        with storage_errors(self._where(key)):
-            answer = self._client.get_object(Bucket=self._bucket, Key=key)
-            size, got = int(answer["ContentLength"]), 0
-            body = answer["Body"]
-            try:
-                while chunk := body.read(_CHUNK_BYTES):
-                    got += len(chunk)
-                    yield chunk
-            finally:
-                body.close()
-        if got != size:
-            raise unavailable(self._where(key), f"the body ended after {got} of {size} bytes")
 
     def list(self, prefix: str) -> Iterator[ObjectInfo]:
         with storage_errors(self._where(prefix)):
