@@ -66,12 +66,16 @@ def measure(cluster: LocalEtcd, target: Target, folder: Path, repeat: int, note:
     etcdctl_save(cluster, file)  # warms the page cache for everyone
     for number in range(repeat):
         note.print(f"round {number + 1} of {repeat}")
+        os.sync()  # nobody pays for what the one before left to be written
         rounds.etcdctl.append(etcdctl_save(cluster, file))
+        os.sync()
         started = time.perf_counter()
         made = _work(Job(asdict(target), list(cluster.endpoints), _tls(cluster)))
         rounds.backup_process.append(time.perf_counter() - started)
         rounds.backup.append(made)
+        os.sync()
         rounds.peer.append(save_compress_copy(cluster, file, target, f"peer/{number}.db.zst"))
+        os.sync()
         rounds.verify.append(_work(Job(asdict(target), list(cluster.endpoints), _tls(cluster), made.backup_id)))
         _empty(target)
     return rounds
