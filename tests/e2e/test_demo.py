@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from builders.proc import seen_in_processes
 from holdfast.local import stack
 from holdfast.local.home import find
 
@@ -35,17 +36,15 @@ def environment(home: Path) -> dict[str, str]:
     return kept | {"HOLDFAST_LOCAL_HOME": str(home), "HOLDFAST_LOCAL_ENVS": str(PROJECT / ".local" / "env")}
 
 
-def processes_of(home: Path) -> Iterator[str]:
+def processes_of(home: Path) -> list[str]:
     """Command lines of the processes that name the home in their arguments or their environment."""
-    for entry in Path("/proc").iterdir():
-        if not entry.name.isdigit() or int(entry.name) == os.getpid():
-            continue
-        try:
-            arguments, variables = (entry / "cmdline").read_bytes(), (entry / "environ").read_bytes()
-        except OSError:  # it ended meanwhile
-            continue
-        if str(home).encode() in arguments + variables:
-            yield arguments.replace(b"\0", b" ").decode(errors="replace")
+
+    def naming_it(process: Path) -> str | None:
+        arguments, variables = (process / "cmdline").read_bytes(), (process / "environ").read_bytes()
+        named = str(home).encode() in arguments + variables
+        return arguments.replace(b"\0", b" ").decode(errors="replace") if named else None
+
+    return seen_in_processes(naming_it)
 
 
 def files_of(folder: Path) -> set[str]:
@@ -71,7 +70,7 @@ def test_the_demo_proves_a_backup_by_restoring_it_and_leaves_nothing(home: Path)
     assert found["raw_size"] > 7_000_000 > found["size"]
     assert "follower" in found["member_reason"]
     assert answer["kept"] is None
-    assert list(processes_of(home)) == []
+    assert processes_of(home) == []
     assert files_of(home / "demo").isdisjoint({"work", "run", "stack.json"})
 
 
@@ -101,5 +100,5 @@ def test_a_demo_that_is_stopped_half_way_leaves_no_process_and_no_data(home: Pat
     assert stdout == ""
     assert stderr.splitlines()[-1] == "interrupted"
     assert "Traceback" not in stderr
-    assert list(processes_of(home)) == []
+    assert processes_of(home) == []
     assert files_of(home / "demo").isdisjoint({"work", "run", "stack.json"})

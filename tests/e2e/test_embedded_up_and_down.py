@@ -11,6 +11,7 @@ import pytest
 
 from builders import embedded
 from builders.probe import Probe
+from builders.proc import seen_in_processes
 from builders.waiting import wait_for
 from holdfast.errors import RefusedError
 from holdfast.local import processes, stack
@@ -68,15 +69,10 @@ def test_an_up_that_is_interrupted_leaves_nothing_running(tmp_path: Path) -> Non
 
 
 def _processes_of(home: Home) -> list[str]:
-    """Found by another way than the code under test: by the paths in their command lines and working folders."""
-    found = []
-    for entry in Path("/proc").iterdir():
-        try:
-            if entry.name.isdigit() and str(home.path) in str((entry / "cwd").readlink()):
-                found.append(entry.name)
-        except OSError:  # it ended meanwhile
-            continue
-    return found
+    """By their working folders: LocalStack's and each function's are below the home."""
+    return seen_in_processes(
+        lambda process: process.name if str(home.path) in str((process / "cwd").readlink()) else None
+    )
 
 
 UP = """

@@ -12,6 +12,7 @@ import pytest
 
 from builders import embedded
 from builders.holding_proxy import HoldingProxy, held
+from builders.proc import seen_in_processes
 from builders.product import DEADLINE_S, TEMPLATE, Product, etcd_from_real_snapshot, now, product_on
 from builders.waiting import wait_for
 from holdfast.engine.catalog import list_backups
@@ -147,19 +148,16 @@ def test_a_function_killed_in_the_middle_leaves_no_parts_and_the_next_run_works(
 
 def sandbox_of(product: Product, function: str) -> int:
     """The process that runs this function's handler."""
-    for entry in Path("/proc").iterdir():
-        if not entry.name.isdigit():
-            continue
-        try:
-            variables = (entry / "environ").read_bytes().split(b"\0")
-        except OSError:  # it ended meanwhile, or is not ours
-            continue
+
+    def running_it(process: Path) -> int | None:
+        variables = (process / "environ").read_bytes().split(b"\0")
         here = f"AWS_ENDPOINT_URL={product.info.endpoint}".encode() in variables
-        if here and any(
-            each.startswith(b"AWS_LAMBDA_FUNCTION_NAME=") and function.encode() in each for each in variables
-        ):
-            return int(entry.name)
-    raise AssertionError(f"no sandbox of {function} runs")
+        it = any(each.startswith(b"AWS_LAMBDA_FUNCTION_NAME=") and function.encode() in each for each in variables)
+        return int(process.name) if here and it else None
+
+    found = seen_in_processes(running_it)
+    assert found, f"no sandbox of {function} runs"
+    return found[0]
 
 
 def test_an_execution_that_somebody_stops_is_cleaned_up_after(product: Product, events: str) -> None:

@@ -41,7 +41,7 @@ def due(expression: str, after: str, zone: str = "UTC") -> str | None:
         ("at(2026-02-01T12:30:00)", "2026-03-01 10:00", None),
     ],
 )
-def test_the_next_moment_of_an_expression(expression: str, after: str, expected: str | None) -> None:
+def test_an_expression_is_due_next_when_aws_would_fire_it(expression: str, after: str, expected: str | None) -> None:
     assert due(expression, after) == expected
 
 

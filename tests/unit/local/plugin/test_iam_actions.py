@@ -38,11 +38,13 @@ def needed(service: str, operation: str, **parameters: Any) -> list[tuple[str, s
         ),
     ],
 )
-def test_calls_on_an_object(operation: str, parameters: dict[str, Any], expected: list[tuple[str, str]]) -> None:
+def test_a_call_on_an_object_is_checked_on_every_object_it_touches(
+    operation: str, parameters: dict[str, Any], expected: list[tuple[str, str]]
+) -> None:
     assert needed("s3", operation, Bucket="snapshots", Key="k", **parameters) == expected
 
 
-def test_calls_on_a_bucket() -> None:
+def test_a_listing_is_checked_on_its_bucket() -> None:
     assert needed("s3", "ListObjectsV2", Bucket="snapshots") == [("s3:ListBucket", BUCKET)]
     assert needed("s3", "ListObjectVersions", Bucket="snapshots") == [("s3:ListBucketVersions", BUCKET)]
     assert needed("s3", "ListMultipartUploads", Bucket="snapshots") == [("s3:ListBucketMultipartUploads", BUCKET)]

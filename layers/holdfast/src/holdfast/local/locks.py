@@ -18,14 +18,12 @@ def waiting(path: Path) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def refusing(path: Path) -> Iterator[None]:
-    """Fails with `stack_busy` when somebody holds it."""
+def refusing(path: Path, busy: RefusedError) -> Iterator[None]:
+    """Fails with `busy` when somebody holds it."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
-            raise RefusedError(
-                "stack_busy", f"another command is starting or stopping the stack in {path.parent}", hint="wait for it"
-            ) from error
+            raise busy from error
         yield

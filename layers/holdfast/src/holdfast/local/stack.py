@@ -10,7 +10,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from holdfast.errors import InvalidInputError
+from holdfast.errors import InvalidInputError, RefusedError
 from holdfast.local import deploy, environments, localstack, locks, processes
 from holdfast.local.home import Home
 
@@ -66,7 +66,7 @@ def up(
     `python_missing`, `uv_missing`, `environment_failed`, `build_failed`, `iam_mode_invalid`, `stack_start_failed` or
     `deploy_failed`.
     """
-    with locks.refusing(home.lock):
+    with locks.refusing(home.lock, _busy(home)):
         running = status(home)
         if running is not None:
             progress(f"already running since {running.started_at:%H:%M:%S} UTC")
@@ -102,8 +102,14 @@ def _iam_mode(text: str) -> IamMode:
 
 def down(home: Home) -> bool:
     """Ends every process of the stack; False when none ran. Fails with `stack_busy`."""
-    with locks.refusing(home.lock):
+    with locks.refusing(home.lock, _busy(home)):
         return _stop(home) > 0
+
+
+def _busy(home: Home) -> RefusedError:
+    return RefusedError(
+        "stack_busy", f"another command is starting or stopping the stack in {home.path}", hint="wait for it"
+    )
 
 
 def status(home: Home) -> StackInfo | None:

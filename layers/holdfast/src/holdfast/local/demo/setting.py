@@ -1,6 +1,5 @@
 """What the demo needs before it can begin, and what it writes: a folder, a raw snapshot, a secret, cluster.yaml."""
 
-import fcntl
 import json
 import shutil
 from collections.abc import Iterator
@@ -12,7 +11,7 @@ from typing import Any
 import zstandard
 
 from holdfast.errors import InvalidInputError, RefusedError
-from holdfast.local import deploy
+from holdfast.local import deploy, locks
 from holdfast.local.commands import python_3_13
 from holdfast.local.etcd_binaries import etcd_binary
 from holdfast.local.etcd_cluster import LocalEtcd
@@ -81,14 +80,8 @@ def prepare() -> Folder:
 @contextmanager
 def exclusive(folder: Folder) -> Iterator[None]:
     """One demo per home at a time: each begins by removing what an earlier one left. RefusedError `demo_busy`."""
-    folder.home.path.mkdir(parents=True, exist_ok=True)
-    with (folder.home.path / "demo.lock").open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise RefusedError(
-                "demo_busy", f"another demo is running in {folder.home.path}", hint="wait for it to end"
-            ) from error
+    busy = RefusedError("demo_busy", f"another demo is running in {folder.home.path}", hint="wait for it to end")
+    with locks.refusing(folder.home.path / "demo.lock", busy):
         yield
 
 
