@@ -1,4 +1,4 @@
-"""backup_stopped: an execution that was aborted or timed out runs no state of its own; EventBridge tells us instead."""
+"""backup_stopped: an execution may end without its state Failed: aborted, timed out. EventBridge tells us."""
 
 from holdfast.engine import outcome
 from holdfast.engine.services import Services
@@ -8,4 +8,4 @@ from holdfast.models.run import Outcome, StatusChangeEvent
 
 @state("Stopped", StatusChangeEvent)
 def handler(event: StatusChangeEvent, services: Services) -> Outcome:
-    return outcome.fail(services, event.as_failure())
+    return outcome.stop(services, event)

@@ -27,6 +27,7 @@ ENDINGS = [
     ("backup_failed-function-killed", "function_killed", True),
     ("backup_failed-task-timeout", "phase_timeout", True),
     ("backup_stopped-aborted", "run_aborted", True),
+    ("backup_stopped-failed", "input_too_large", False),
     ("backup_stopped-timed-out", "run_timeout", False),
 ]
 

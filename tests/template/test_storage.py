@@ -101,7 +101,10 @@ def test_a_stopped_execution_is_noticed() -> None:
     events = resources("AWS::Serverless::Function")["BackupStoppedFunction"]["Events"]
     (rule,) = events.values()
     pattern = rule["Properties"]["Pattern"]
-    assert pattern["detail"] == {"stateMachineArn": [{"Ref": "StateMachine"}], "status": ["ABORTED", "TIMED_OUT"]}
+    assert pattern["detail"] == {
+        "stateMachineArn": [{"Ref": "StateMachine"}],
+        "status": ["ABORTED", "FAILED", "TIMED_OUT"],
+    }
 
 
 def test_every_alarm_tells_the_topic() -> None:

@@ -9,11 +9,13 @@ from holdfast.engine.services import Services
 from holdfast.engine.verification import load_report
 from holdfast.errors import HoldfastError, PermanentError
 from holdfast.models.backup import Manifest, VerificationReport
-from holdfast.models.run import BackupRequest, BackupRun, FailedEvent, Figures, Outcome, Progress
+from holdfast.models.run import BackupRequest, BackupRun, FailedEvent, Figures, Outcome, Progress, StatusChangeEvent
 from holdfast.planning.failure import error_of, phase_of
 from holdfast.planning.naming import SNAPSHOT, backup_id_of_run, backup_key, backup_prefix, run_key
 
 REPORT = "report.json"
+# The cluster of an execution whose input names none.
+UNKNOWN = "unknown"
 
 
 def finish(services: Services, run: BackupRun) -> Outcome:
@@ -64,7 +66,7 @@ def fail(services: Services, event: FailedEvent) -> Outcome:
     run = event.run or _run_of(event.input, event.run_id, event.started_at)
     outcome = Outcome(
         run_id=event.run_id,
-        cluster_id=run.cluster_id if run else "unknown",
+        cluster_id=run.cluster_id if run else UNKNOWN,
         backup_id=run.backup_id if run else None,
         kind=run.kind if run else "manual",
         status="refused" if error.family == "refused" else "failed",
@@ -75,6 +77,24 @@ def fail(services: Services, event: FailedEvent) -> Outcome:
         warnings=_clean_up(services, run) if run else (),
     )
     return _conclude(services, outcome)
+
+
+def stop(services: Services, event: StatusChangeEvent) -> Outcome:
+    """The end of an execution that EventBridge tells: aborted, timed out, or failed by an error that no Catch sees.
+
+    A run whose record is closed had its end already, and whoever waited was told: nothing is done again.
+    """
+    failure = event.as_failure()
+    run = _run_of(failure.input, failure.run_id, failure.started_at)
+    told = _told(services, run.cluster_id if run else UNKNOWN, failure.run_id)
+    return told or fail(services, failure)
+
+
+def _told(services: Services, cluster_id: str, run_id: str) -> Outcome | None:
+    try:
+        return services.runs.get(cluster_id, run_id).outcome
+    except PermanentError:
+        return None
 
 
 def _run_of(raw_input: object, run_id: str, started_at: datetime) -> BackupRun | None:

@@ -88,9 +88,11 @@ class StoppedExecution(StoredModel):
     """
 
     name: ExecutionName
-    status: Literal["ABORTED", "TIMED_OUT"]
+    status: Literal["ABORTED", "FAILED", "TIMED_OUT"]
     started_at: Utc = Field(alias="startDate")
     input: str | None = None
+    error: str | None = None
+    cause: str | None = None
 
 
 class StatusChangeEvent(StoredModel):
@@ -104,8 +106,13 @@ class StatusChangeEvent(StoredModel):
             input=_json_or_none(stopped.input),
             run_id=stopped.name,
             started_at=stopped.started_at,
-            error=CaughtError(Error=f"Execution.{stopped.status}"),
+            error=CaughtError(Error=self._error_name(), Cause=stopped.cause or ""),
         )
+
+    def _error_name(self) -> str:
+        """Whoever stops an execution may name an error as he likes; only a failed one's own says what happened."""
+        stopped = self.detail
+        return stopped.error if stopped.status == "FAILED" and stopped.error else f"Execution.{stopped.status}"
 
 
 def _json_or_none(text: str | None) -> Any:

@@ -38,6 +38,11 @@ _OUTSIDE = {
         "a function was stopped in the middle",
         "run the backup again; nothing of the broken one is left",
     ),
+    "States.DataLimitExceeded": (
+        "input_too_large",
+        "the input is larger than a state of Step Functions may be",
+        'the input of a backup is {"cluster": "ID"}',
+    ),
     "Execution.ABORTED": ("run_aborted", "somebody stopped the execution", ""),
     "Execution.TIMED_OUT": ("run_timeout", "the whole run took longer than the state machine allows", ""),
 }
