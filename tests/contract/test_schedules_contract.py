@@ -110,6 +110,17 @@ CALLS: list[Callable[[Schedules], object]] = [
 ]
 
 
+def test_a_schedule_that_calls_another_function_is_none_of_ours_until_it_is_applied_again() -> None:
+    with moto_aws() as client:
+        scheduler = client("scheduler")
+        scheduler.create_schedule_group(Name=GROUP)
+        EventBridgeSchedules(scheduler, group=GROUP, target_arn=f"{TARGET}-old", role_arn=ROLE).apply(request_of())
+        ours = eventbridge(scheduler)
+        assert ours.get("prod-1") is None
+        assert ours.apply(request_of()) is False
+        assert ours.get("prod-1") == request_of()
+
+
 @pytest.mark.parametrize("call", CALLS)
 @pytest.mark.parametrize(
     ("answer", "status", "family", "code"),

@@ -41,11 +41,15 @@ class EventBridgeSchedules:
         return True
 
     def get(self, cluster_id: str) -> ScheduleRequest | None:
+        """None as well for one that calls another function, or with another role: that is no schedule of this stack,
+        and applying makes it one."""
         with _ERRORS.read(f"read the schedule of {cluster_id}"):
             try:
                 found = self._client.get_schedule(GroupName=self._group, Name=cluster_id)
             except self._client.exceptions.ResourceNotFoundException:
                 return None
+        if (found["Target"]["Arn"], found["Target"]["RoleArn"]) != (self._target_arn, self._role_arn):
+            return None
         return ScheduleRequest(
             cluster_id=cluster_id,
             expression=found["ScheduleExpression"],
