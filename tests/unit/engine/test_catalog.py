@@ -1,34 +1,19 @@
 """What a manifest vouches for: one backup, its own."""
 
-import json
 from typing import Any
 
 import pytest
 
-from builders.machine import BackupMachine
-from builders.services import START, MemoryServices, services_with
-from holdfast.engine.catalog import list_backups, load_manifest
+from builders.backed_up import CLUSTER, one_backup, only_backup, rewrite_manifest
+from builders.services import MemoryServices
+from holdfast.engine.catalog import load_manifest
 from holdfast.errors import DamagedError, HoldfastError, PermanentError
 from holdfast.planning.naming import MANIFEST, backup_key
-
-CLUSTER = "prod-1"
 
 
 @pytest.fixture
 def services() -> MemoryServices:
-    made = services_with()
-    assert BackupMachine(made).execute(CLUSTER, START).status == "succeeded"
-    return made
-
-
-def only_backup(services: MemoryServices) -> str:
-    (entry,) = list_backups(services.bucket, CLUSTER)
-    return entry.backup_id
-
-
-def rewrite(services: MemoryServices, backup: str, **changes: Any) -> None:
-    key = backup_key(CLUSTER, backup, MANIFEST)
-    services.bucket.put(key, json.dumps(json.loads(services.bucket.read(key)) | changes).encode())
+    return one_backup()
 
 
 def refusal(services: MemoryServices, backup: str) -> HoldfastError:
@@ -48,7 +33,7 @@ def test_a_manifest_that_cannot_be_read_is_damage(services: MemoryServices, body
 @pytest.mark.parametrize("changes", [{"cluster_id": "prod-2"}, {"backup_id": "20261120T154300Z-r-000000"}])
 def test_the_manifest_of_another_backup_is_damage(services: MemoryServices, changes: dict[str, Any]) -> None:
     backup = only_backup(services)
-    rewrite(services, backup, **changes)
+    rewrite_manifest(services, backup, **changes)
     assert refusal(services, backup).code == "manifest_invalid"
 
 
@@ -56,12 +41,12 @@ def test_a_manifest_that_points_at_another_backups_object_vouches_for_nothing(se
     backup = only_backup(services)
     manifest, _ = load_manifest(services.bucket, CLUSTER, backup)
     elsewhere = manifest.snapshot.model_copy(update={"key": f"{CLUSTER}/other/snapshot.db.zst"})
-    rewrite(services, backup, snapshot=elsewhere.model_dump(mode="json"))
+    rewrite_manifest(services, backup, snapshot=elsewhere.model_dump(mode="json"))
     assert refusal(services, backup).code == "manifest_invalid"
 
 
 def test_a_manifest_of_a_newer_form_is_no_damage(services: MemoryServices) -> None:
     backup = only_backup(services)
-    rewrite(services, backup, schema_version=2)
+    rewrite_manifest(services, backup, schema_version=2)
     error = refusal(services, backup)
     assert (type(error), error.code) == (PermanentError, "manifest_newer")

@@ -1,36 +1,20 @@
 """Verification needs room and a manifest; what is missing there is told by name."""
 
-import json
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from builders.machine import BackupMachine
-from builders.services import START, MemoryServices, services_with
+from builders.backed_up import CLUSTER, one_backup, only_backup, rewrite_manifest
+from builders.services import MemoryServices
 from holdfast.engine.catalog import list_backups, load_manifest
 from holdfast.engine.verification import verify_and_record
 from holdfast.errors import DamagedError, RefusedError
 from holdfast.planning.naming import MANIFEST, backup_key
 
-CLUSTER = "prod-1"
-
 
 @pytest.fixture
 def services() -> MemoryServices:
-    made = services_with()
-    assert BackupMachine(made).execute(CLUSTER, START).status == "succeeded"
-    return made
-
-
-def only_backup(services: MemoryServices) -> str:
-    (entry,) = list_backups(services.bucket, CLUSTER)
-    return entry.backup_id
-
-
-def rewrite(services: MemoryServices, backup: str, **changes: Any) -> None:
-    key = backup_key(CLUSTER, backup, MANIFEST)
-    services.bucket.put(key, json.dumps(json.loads(services.bucket.read(key)) | changes).encode())
+    return one_backup()
 
 
 def test_a_database_that_does_not_fit_on_the_disk_is_refused_and_no_damage(
@@ -38,7 +22,7 @@ def test_a_database_that_does_not_fit_on_the_disk_is_refused_and_no_damage(
 ) -> None:
     backup = only_backup(services)
     manifest, _ = load_manifest(services.bucket, CLUSTER, backup)
-    rewrite(services, backup, snapshot=manifest.snapshot.model_dump(mode="json") | {"raw_size": 1 << 60})
+    rewrite_manifest(services, backup, snapshot=manifest.snapshot.model_dump(mode="json") | {"raw_size": 1 << 60})
     with pytest.raises(RefusedError, match="disk_short"):
         verify_and_record(services, CLUSTER, backup, work_dir=tmp_path)
     assert [entry.state for entry in list_backups(services.bucket, CLUSTER)] == ["verified"]
