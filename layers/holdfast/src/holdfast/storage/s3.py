@@ -12,7 +12,7 @@ from holdfast.storage.base import ObjectInfo, Upload
 from holdfast.storage.checksums import base64_text, md5_digest, sha256_digest
 from holdfast.storage.failures import bucket_not_found, error_code, status_of, storage_errors, unavailable
 from holdfast.storage.s3_client import Checksums
-from holdfast.storage.s3_upload import S3Upload
+from holdfast.storage.s3_upload import S3Upload, version_of
 
 # The body of an answer is read outside of botocore's retries.
 _BODY_ATTEMPTS = 3
@@ -44,13 +44,12 @@ class S3Bucket:
                 if status_of(error) == 404 and not self._bucket_is_there():
                     raise bucket_not_found(self._where(key)) from error
                 raise
-        version = answer.get("VersionId")
         return ObjectInfo(
             key=key,
             size=answer["ContentLength"],
             modified=answer["LastModified"],
             checksum=_checksum(answer),
-            version_id=None if version in (None, "null") else version,
+            version_id=version_of(answer),
         )
 
     def _bucket_is_there(self) -> bool:
@@ -127,8 +126,7 @@ class S3Bucket:
         answer = self._client.put_object(
             Bucket=self._bucket, Key=key, Body=body, ContentType=content_type, **sums, **conditions
         )
-        version = answer.get("VersionId")
-        return None if version in (None, "null") else str(version)
+        return version_of(answer)
 
     def start_upload(self, key: str) -> Upload:
         wanted = {"ChecksumAlgorithm": "SHA256"} if self._checksums == "sha256" else {}

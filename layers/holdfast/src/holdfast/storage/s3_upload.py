@@ -56,7 +56,7 @@ class S3Upload:
                 part["ChecksumSHA256"] = base64_text(self._digests[part["PartNumber"]])
         with storage_errors(self._where):
             answer = self._complete_once(parts)
-        return Completed(checksum=self._confirmed(answer, numbers), version_id=_version(answer))
+        return Completed(checksum=self._confirmed(answer, numbers), version_id=version_of(answer))
 
     def _complete_once(self, parts: list[dict[str, Any]]) -> dict[str, Any]:
         """The store's answer, or the object's own head where the answer tells too little.
@@ -109,6 +109,7 @@ class S3Upload:
                     raise
 
 
-def _version(answer: dict[str, Any]) -> str | None:
+def version_of(answer: dict[str, Any]) -> str | None:
+    """The object's version in an answer; a store without versions names none, or says "null"."""
     version = answer.get("VersionId")
     return None if version in (None, "null") else str(version)
