@@ -4,11 +4,12 @@ import http.client
 import socket
 import struct
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Literal
+from typing import Any, Literal
 from urllib.parse import urlsplit
 
 POLL_S = 0.02  # the server looks this often whether to end; its default of 0.5 s would be the longest part of a test
@@ -45,18 +46,16 @@ def fault_proxy(upstream: str, faults: Sequence[HttpFault]) -> Iterator[FaultPro
     lock = threading.Lock()
     host = urlsplit(upstream).netloc
 
-    class Handler(_ProxyHandler):
-        def pick(self) -> HttpFault | None:
-            with lock:
-                proxy.requests.append(f"{self.command} {self.path}")
-                for fault in faults:
-                    if fault.method == self.command and fault.target in self.path and fault.met < fault.times:
-                        fault.met += 1
-                        return fault
-            return None
+    def due(method: str, target: str) -> HttpFault | None:
+        with lock:
+            proxy.requests.append(f"{method} {target}")
+            for fault in faults:
+                if fault.method == method and fault.target in target and fault.met < fault.times:
+                    fault.met += 1
+                    return fault
+        return None
 
-    Handler.upstream = host
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(_ProxyHandler, host, due))
     server.daemon_threads = True
     proxy.url = f"http://127.0.0.1:{server.server_address[1]}"
     thread = threading.Thread(target=server.serve_forever, args=(POLL_S,), daemon=True)
@@ -71,13 +70,13 @@ def fault_proxy(upstream: str, faults: Sequence[HttpFault]) -> Iterator[FaultPro
 
 class _ProxyHandler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
-    upstream = ""
 
-    def pick(self) -> HttpFault | None:
-        raise NotImplementedError
+    def __init__(self, upstream: str, due: Callable[[str, str], HttpFault | None], *request: Any) -> None:
+        self._upstream, self._due = upstream, due
+        super().__init__(*request)  # handles the request
 
     def _handle(self) -> None:
-        fault = self.pick()
+        fault = self._due(self.command, self.path)
         length = int(self.headers.get("Content-Length", 0))
         if fault is not None and fault.act == "reset":
             self.rfile.read(length // 2)
@@ -109,7 +108,7 @@ class _ProxyHandler(BaseHTTPRequestHandler):
             self.wfile.write(body)
 
     def _forward(self, body: bytes, fault: HttpFault | None) -> None:
-        connection = http.client.HTTPConnection(self.upstream, timeout=30)
+        connection = http.client.HTTPConnection(self._upstream, timeout=30)
         kept = {name: value for name, value in self.headers.items() if name.lower() not in ("expect", "connection")}
         connection.request(self.command, self.path, body=body, headers=kept)
         answer = connection.getresponse()

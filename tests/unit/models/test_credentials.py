@@ -31,7 +31,8 @@ def test_the_serial_number_0_of_kubeadms_own_authorities_is_accepted() -> None:
     authority = (Path(__file__).resolve().parents[2] / "data" / "kubeadm-1.20-ca.crt").read_text()
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        EtcdTls.model_validate(GOOD | {"ca": authority})
+        tls = EtcdTls.model_validate(GOOD | {"ca": authority})
+    assert tls.ca.get_secret_value() == authority
 
 
 def test_the_expiry_of_the_client_certificate_can_be_read() -> None:
