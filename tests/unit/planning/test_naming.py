@@ -11,6 +11,7 @@ from holdfast.planning.naming import (
     backup_id,
     backup_id_of_run,
     backup_key,
+    cluster_of_run,
     parse_backup_id,
     run_id,
     scheduled_run_id,
@@ -96,3 +97,14 @@ def test_keys_split_into_what_they_were_made_of() -> None:
 )
 def test_other_keys_are_not_taken_for_backups(key: str) -> None:
     assert split_backup_key(key) is None
+
+
+def test_a_run_tells_its_cluster_when_its_name_was_made_here() -> None:
+    assert cluster_of_run(scheduled_run_id("prod-eu-1", NOW)) == "prod-eu-1"
+
+
+@pytest.mark.parametrize(
+    "name", ["", "my-run", "20261120T154300Z-r-1a2b3c", "-20261120T154300Z-r-1a2b3c", "prod_20261120T154300Z-r-1a2b3c"]
+)
+def test_a_name_that_somebody_typed_tells_no_cluster(name: str) -> None:
+    assert cluster_of_run(name) is None

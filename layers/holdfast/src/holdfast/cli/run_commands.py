@@ -1,6 +1,5 @@
 """`holdfast run`: what ran, what runs now, and how it goes."""
 
-import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Annotated
 
@@ -86,12 +85,12 @@ def cluster_of(services: "Services", run: str) -> str:
     """The cluster that a run belongs to. Runs of schedules and of this command line carry it in their name; for a name
     that somebody typed in the console every registered cluster is asked."""
     from holdfast.errors import PermanentError
+    from holdfast.models.run import UNKNOWN_CLUSTER
+    from holdfast.planning.naming import cluster_of_run
 
-    named = re.fullmatch(r"(.+)-\d{8}T\d{6}Z-[rm]-[0-9a-f]{6}", run)
-    if named:
-        return named[1]
-    # "unknown" is where the outcome of an execution goes whose input names no cluster.
-    for cluster in [*(spec.id for spec in services.clusters.list()), "unknown"]:
+    if named := cluster_of_run(run):
+        return named
+    for cluster in [*(spec.id for spec in services.clusters.list()), UNKNOWN_CLUSTER]:
         try:
             return services.runs.get(cluster, run).cluster_id
         except PermanentError as error:

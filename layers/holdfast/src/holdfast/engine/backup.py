@@ -7,7 +7,7 @@ same end.
 from datetime import datetime
 
 from holdfast import __version__
-from holdfast.engine.catalog import list_backups
+from holdfast.engine.catalog import find_backup, list_backups
 from holdfast.engine.progress import ReportedProgress, enter
 from holdfast.engine.services import Services
 from holdfast.engine.stored_head import read_stored_head
@@ -98,8 +98,8 @@ def take_snapshot(services: Services, run: BackupRun) -> SnapshotObject:
 
 
 def _refuse_sealed(services: Services, run: BackupRun) -> None:
-    manifest = backup_key(run.cluster_id, run.backup_id, MANIFEST)
-    if any(info.key == manifest for info in services.reader.list(backup_prefix(run.cluster_id, run.backup_id))):
+    there = find_backup(services.reader, run.cluster_id, run.backup_id)
+    if there and there.state != "unsealed":
         raise RefusedError(
             "backup_exists",
             f"{run.cluster_id} has a backup {run.backup_id} already; it is not written over",

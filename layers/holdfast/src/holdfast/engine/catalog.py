@@ -12,6 +12,7 @@ from holdfast.planning.naming import (
     SNAPSHOT,
     VERIFIED,
     backup_key,
+    backup_prefix,
     cluster_prefix,
     parse_backup_id,
     split_backup_key,
@@ -21,10 +22,15 @@ from holdfast.storage.base import ObjectInfo, ObjectReader
 
 def list_backups(reader: ObjectReader, cluster_id: str) -> list[BackupEntry]:
     """Newest first. An entry without a manifest is `unsealed`: a leftover, or a run that is at work."""
-    return entries_of(cluster_id, reader.list(cluster_prefix(cluster_id)))
+    return _entries(cluster_id, reader.list(cluster_prefix(cluster_id)))
 
 
-def entries_of(cluster_id: str, objects: Iterable[ObjectInfo]) -> list[BackupEntry]:
+def find_backup(reader: ObjectReader, cluster_id: str, backup: str) -> BackupEntry | None:
+    """The entry of one backup, None when nothing lies below its prefix."""
+    return next(iter(_entries(cluster_id, reader.list(backup_prefix(cluster_id, backup)))), None)
+
+
+def _entries(cluster_id: str, objects: Iterable[ObjectInfo]) -> list[BackupEntry]:
     files: dict[str, dict[str, int]] = {}
     for info in objects:
         place = split_backup_key(info.key)

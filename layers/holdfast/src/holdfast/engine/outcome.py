@@ -4,18 +4,25 @@ from datetime import datetime
 
 from pydantic import ValidationError
 
-from holdfast.engine.catalog import entries_of, load_manifest
+from holdfast.engine.catalog import find_backup, load_manifest
 from holdfast.engine.services import Services
 from holdfast.engine.verification import load_report
 from holdfast.errors import HoldfastError, PermanentError
 from holdfast.models.backup import Manifest, VerificationReport
-from holdfast.models.run import BackupRequest, BackupRun, FailedEvent, Figures, Outcome, Progress, StatusChangeEvent
+from holdfast.models.run import (
+    UNKNOWN_CLUSTER,
+    BackupRequest,
+    BackupRun,
+    FailedEvent,
+    Figures,
+    Outcome,
+    Progress,
+    StatusChangeEvent,
+)
 from holdfast.planning.failure import error_of, phase_of
 from holdfast.planning.naming import SNAPSHOT, backup_id_of_run, backup_key, backup_prefix, run_key
 
 REPORT = "report.json"
-# The cluster of an execution whose input names none.
-UNKNOWN = "unknown"
 
 
 def finish(services: Services, run: BackupRun) -> Outcome:
@@ -66,7 +73,7 @@ def fail(services: Services, event: FailedEvent) -> Outcome:
     run = event.run or _run_of(event.input, event.run_id, event.started_at)
     outcome = Outcome(
         run_id=event.run_id,
-        cluster_id=run.cluster_id if run else UNKNOWN,
+        cluster_id=run.cluster_id if run else UNKNOWN_CLUSTER,
         backup_id=run.backup_id if run else None,
         kind=run.kind if run else "manual",
         status="refused" if error.family == "refused" else "failed",
@@ -86,7 +93,7 @@ def stop(services: Services, event: StatusChangeEvent) -> Outcome:
     """
     failure = event.as_failure()
     run = _run_of(failure.input, failure.run_id, failure.started_at)
-    told = _told(services, run.cluster_id if run else UNKNOWN, failure.run_id)
+    told = _told(services, run.cluster_id if run else UNKNOWN_CLUSTER, failure.run_id)
     return told or fail(services, failure)
 
 
@@ -124,8 +131,8 @@ def _clean_up(services: Services, run: BackupRun) -> tuple[str, ...]:
     prefix = backup_prefix(run.cluster_id, run.backup_id)
     try:
         services.remover.abort_uploads(prefix)
-        entries = entries_of(run.cluster_id, services.reader.list(prefix))
-        if any(entry.state == "unsealed" for entry in entries):
+        entry = find_backup(services.reader, run.cluster_id, run.backup_id)
+        if entry and entry.state == "unsealed":
             services.remover.remove([backup_key(run.cluster_id, run.backup_id, SNAPSHOT)])
     except HoldfastError as error:
         return (f"could not clean up below {prefix}, the next run will: {error}",)

@@ -8,6 +8,8 @@ from pydantic import Field, StringConstraints
 from holdfast.models.backup import Kind, SnapshotObject
 from holdfast.models.base import BackupId, ClusterId, Model, RunId, StoredModel, Utc
 
+# The cluster of an execution whose input names none.
+UNKNOWN_CLUSTER = "unknown"
 ExecutionName = Annotated[str, StringConstraints(min_length=1, max_length=80)]
 PhaseName = Literal["Started", "Snapshot", "Seal", "Verify", "Retain", "Finished"]
 RunStatus = Literal["running", "succeeded", "failed", "refused"]
@@ -144,7 +146,7 @@ class Figures(StoredModel):
 class Outcome(StoredModel):
     """How a run ended: the detail of the EventBridge event, the body of the SNS message, the report in S3.
 
-    `cluster_id` is "unknown" for an execution whose input named no cluster.
+    `cluster_id` is UNKNOWN_CLUSTER for an execution whose input named no cluster.
     """
 
     run_id: ExecutionName

@@ -11,6 +11,7 @@ from holdfast.models.base import BackupId
 
 _LETTERS: dict[str, Kind] = {"r": "recurring", "m": "manual"}
 _BACKUP_ID: TypeAdapter[str] = TypeAdapter(BackupId)
+_BACKUP_ID_LENGTH = len("20261120T154300Z-r-1a2b3c")
 
 SNAPSHOT = "snapshot.db.zst"
 MANIFEST = "manifest.json"
@@ -66,6 +67,12 @@ def _is_backup_id(text: str) -> bool:
     except InvalidInputError:
         return False
     return True
+
+
+def cluster_of_run(run: str) -> str | None:
+    """The cluster whose id a run's name begins with, None for a name that carries no backup's id."""
+    cluster_id, backup = run[: -_BACKUP_ID_LENGTH - 1], run[-_BACKUP_ID_LENGTH:]
+    return cluster_id if cluster_id and run == run_id(cluster_id, backup) and _is_backup_id(backup) else None
 
 
 def cluster_prefix(cluster_id: str) -> str:
