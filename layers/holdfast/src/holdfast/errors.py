@@ -10,6 +10,7 @@
 Codes are stable and listed in docs/reference/errors.md (a test compares the two). A message never holds a secret.
 """
 
+from collections.abc import Sequence
 from typing import ClassVar
 
 
@@ -43,3 +44,17 @@ class DamagedError(PermanentError):
 
 class RefusedError(PermanentError):
     family = "refused"
+
+
+def error_of_all(
+    code: str, told: Sequence[tuple[str, str]], errors: Sequence[HoldfastError], *, hint: str
+) -> HoldfastError:
+    """One error for several, when nobody answered: `told` are the codes and messages of all, `errors` those at hand.
+
+    The common code where all are alike, else `code`, which is worth another try as soon as one of `errors` is.
+    """
+    if len({each for each, _ in told}) == 1 and errors:
+        first = errors[0]
+        return type(first)(first.code, "; ".join(message for _, message in told), hint=first.hint)
+    family = TransientError if any(isinstance(error, TransientError) for error in errors) else PermanentError
+    return family(code, "; ".join(f"{each}: {message}" for each, message in told), hint=hint)

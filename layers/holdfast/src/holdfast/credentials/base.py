@@ -2,13 +2,25 @@
 
 from typing import Protocol
 
-from holdfast.models.credentials import EtcdTls
+from holdfast.models.credentials import EtcdTls, KubernetesAccess, SshKey
 
 
 class CredentialStore(Protocol):
-    def etcd_tls(self, name: str) -> EtcdTls:
-        """The secret `name`: JSON {"ca", "cert", "key"} in PEM.
+    """Each method reads the secret `name` in one format.
 
-        PermanentError `secret_not_found`, `secret_access_denied`, `secret_malformed` (which field, never its value),
-        `secrets_refused`; TransientError `secrets_unavailable`.
+    PermanentError `secret_not_found`, `secret_access_denied`, `secret_malformed` (which field, never its value),
+    `secrets_refused`; TransientError `secrets_unavailable`.
+    """
+
+    def etcd_tls(self, name: str) -> EtcdTls:
+        """JSON {"ca", "cert", "key"} in PEM."""
+
+    def ssh_key(self, name: str) -> SshKey:
+        """JSON {"private_key": PEM, "passphrase": optional}."""
+
+    def kubernetes(self, name: str) -> KubernetesAccess:
+        """A kubeconfig (YAML or JSON; its current context), or JSON {"server", "ca", "token"}.
+
+        Also RefusedError `kubeconfig_runs_programs` for exec plugins and auth providers, and `kubeconfig_names_files`
+        for one that points to files instead of holding their content.
         """

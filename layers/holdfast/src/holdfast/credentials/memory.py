@@ -1,9 +1,11 @@
-"""A credential store in memory. It takes the JSON text that Secrets Manager would hold: bad secrets can be tried."""
+"""A credential store in memory. It takes the text that Secrets Manager would hold: bad secrets can be tried."""
 
 from holdfast.credentials.etcd_secret import parse_etcd_tls
-from holdfast.credentials.failures import secret_not_found
+from holdfast.credentials.failures import ETCD_TLS, KUBERNETES, SSH_KEY, Format, secret_not_found
+from holdfast.credentials.kubernetes_secret import parse_kubernetes_access
+from holdfast.credentials.ssh_secret import parse_ssh_key
 from holdfast.doubles import FailsOnDemand
-from holdfast.models.credentials import EtcdTls
+from holdfast.models.credentials import EtcdTls, KubernetesAccess, SshKey
 
 
 class MemoryCredentials(FailsOnDemand):
@@ -16,6 +18,17 @@ class MemoryCredentials(FailsOnDemand):
 
     def etcd_tls(self, name: str) -> EtcdTls:
         self._reach("etcd_tls")
+        return parse_etcd_tls(name, self._text(name, ETCD_TLS))
+
+    def ssh_key(self, name: str) -> SshKey:
+        self._reach("ssh_key")
+        return parse_ssh_key(name, self._text(name, SSH_KEY))
+
+    def kubernetes(self, name: str) -> KubernetesAccess:
+        self._reach("kubernetes")
+        return parse_kubernetes_access(name, self._text(name, KUBERNETES))
+
+    def _text(self, name: str, form: Format) -> str:
         if name not in self._secrets:
-            raise secret_not_found(name)
-        return parse_etcd_tls(name, self._secrets[name])
+            raise secret_not_found(name, form)
+        return self._secrets[name]

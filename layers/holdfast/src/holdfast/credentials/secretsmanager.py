@@ -4,9 +4,11 @@ from typing import Any
 
 from holdfast.aws import AwsErrors
 from holdfast.credentials.etcd_secret import parse_etcd_tls
-from holdfast.credentials.failures import secret_malformed, secret_not_found
+from holdfast.credentials.failures import ETCD_TLS, KUBERNETES, SSH_KEY, Format, secret_malformed, secret_not_found
+from holdfast.credentials.kubernetes_secret import parse_kubernetes_access
+from holdfast.credentials.ssh_secret import parse_ssh_key
 from holdfast.errors import PermanentError
-from holdfast.models.credentials import EtcdTls
+from holdfast.models.credentials import EtcdTls, KubernetesAccess, SshKey
 
 _DECRYPT_HINT = "the role needs secretsmanager:GetSecretValue on the secret and kms:Decrypt on its key"
 _ERRORS = AwsErrors(
@@ -24,18 +26,24 @@ class SecretsManagerCredentials:
         self._client = client
 
     def etcd_tls(self, name: str) -> EtcdTls:
-        return parse_etcd_tls(name, self._text(name))
+        return parse_etcd_tls(name, self._text(name, ETCD_TLS))
 
-    def _text(self, name: str) -> str:
+    def ssh_key(self, name: str) -> SshKey:
+        return parse_ssh_key(name, self._text(name, SSH_KEY))
+
+    def kubernetes(self, name: str) -> KubernetesAccess:
+        return parse_kubernetes_access(name, self._text(name, KUBERNETES))
+
+    def _text(self, name: str, form: Format) -> str:
         known = self._client.exceptions
         with _ERRORS.read(f"read the secret {name}"):
             try:
                 answer = self._client.get_secret_value(SecretId=name)
             except known.ResourceNotFoundException:
-                raise secret_not_found(name) from None
+                raise secret_not_found(name, form) from None
             except known.InvalidRequestException as error:
                 # What Secrets Manager answers for a secret that is scheduled for deletion.
-                raise secret_not_found(name, str(error.response["Error"]["Message"])) from None
+                raise secret_not_found(name, form, str(error.response["Error"]["Message"])) from None
             except known.DecryptionFailure:
                 raise PermanentError(
                     "secret_access_denied",
@@ -43,5 +51,5 @@ class SecretsManagerCredentials:
                     hint=_DECRYPT_HINT,
                 ) from None
         if "SecretString" not in answer:
-            raise secret_malformed(name, "it is stored as binary, not as text")
+            raise secret_malformed(name, "it is stored as binary, not as text", form)
         return str(answer["SecretString"])

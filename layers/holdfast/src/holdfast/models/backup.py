@@ -4,13 +4,16 @@ from typing import Literal
 
 from holdfast.models.base import BackupId, ClusterId, Model, RunId, Sha256Hex, StoredModel, Utc
 from holdfast.models.database import DatabaseHead, DatabaseSummary
+from holdfast.models.node import Certificate
 
 Kind = Literal["recurring", "manual"]
+TransportKind = Literal["etcd", "ssh", "ssm", "kubernetes"]
+Compression = Literal["zstd", "gzip"]
 State = Literal["unsealed", "sealed", "verified", "damaged"]
 
 
 class SnapshotObject(StoredModel):
-    """`snapshot.db.zst` as it was sent.
+    """`snapshot.db.zst` as it was sent, or `snapshot.db.gz` where the node that sent it has no zstd.
 
     `sha256` is the hash of the database body (equal to the file's trailer), `raw_size` the file with its trailer;
     `object_sha256` and `size` are those of the compressed object. `checksum` is what the store must report for the
@@ -24,6 +27,7 @@ class SnapshotObject(StoredModel):
     raw_size: int
     sha256: Sha256Hex
     checksum: str
+    compression: Compression = "zstd"
     version_id: str | None = None
     started_at: Utc
     finished_at: Utc
@@ -33,13 +37,31 @@ class SnapshotSource(StoredModel):
     """Where the bytes came from."""
 
     driver: str
-    transport: Literal["etcd"]
+    transport: TransportKind
     etcd_cluster_id: str
     etcd_version: str
     endpoint: str
     member_id: str
     member_name: str
+    node: str = ""
     reason: str
+
+
+class SecretsBundle(StoredModel):
+    """What a restore of one node needs beside the database, in the secrets bucket: a tar of files, as root read them.
+
+    `size` and `object_sha256` are those of the compressed object. `encryption_keys` are "provider:name" of the
+    configuration for encryption at rest, never key material.
+    """
+
+    node: str
+    key: str
+    size: int
+    object_sha256: Sha256Hex
+    compression: Compression
+    files: int
+    certificates: tuple[Certificate, ...] = ()
+    encryption_keys: tuple[str, ...] = ()
 
 
 class Manifest(StoredModel):
@@ -55,6 +77,7 @@ class Manifest(StoredModel):
     source: SnapshotSource
     snapshot: SnapshotObject
     database: DatabaseHead
+    bundles: tuple[SecretsBundle, ...] = ()
     warnings: tuple[str, ...] = ()
 
 

@@ -38,6 +38,13 @@ def _time_zone(name: str) -> str:
 EtcdEndpoint = Annotated[str, AfterValidator(_etcd_endpoint)]
 SecretName = Annotated[str, AfterValidator(_secret_name)]
 TimeZone = Annotated[str, AfterValidator(_time_zone)]
+# Names that end up in commands, keys and URLs: nothing in them needs quoting, none begins like an option.
+NodeName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9](?:[a-z0-9.-]{0,61}[a-z0-9])?$")]
+HostName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9:][A-Za-z0-9.:-]{0,252}$")]
+UserName = Annotated[str, StringConstraints(pattern=r"^[a-z_][a-z0-9_.-]{0,31}$")]
+Fingerprint = Annotated[str, StringConstraints(pattern=r"^SHA256:[A-Za-z0-9+/]{43}$")]
+InstanceId = Annotated[str, StringConstraints(pattern=r"^m?i-[0-9a-f]{8,17}$")]
+ImageName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][A-Za-z0-9._/:@-]{0,250}$")]
 
 
 class EtcdTransport(Model):
@@ -48,6 +55,107 @@ class EtcdTransport(Model):
     endpoints: tuple[EtcdEndpoint, ...] = Field(min_length=1, max_length=9)
     credentials: SecretName
     server_name: str | None = None
+
+    @property
+    def places(self) -> tuple[str, ...]:
+        """What tells this cluster from another one, for people too."""
+        return self.endpoints
+
+
+class SshHost(Model):
+    """Where an SSH server listens, and the keys that it may show: fingerprints as `ssh-keygen -lf` prints them.
+
+    An empty `host_keys` is no wildcard: the connection is refused with the fingerprint that was seen, so that it can
+    be compared on the host and pinned here.
+    """
+
+    host: HostName
+    port: int = Field(default=22, ge=1, le=65_535)
+    host_keys: tuple[Fingerprint, ...] = Field(default=(), max_length=8)
+
+
+class SshJump(SshHost):
+    """A host that connections pass through. User and credentials are those of the nodes unless given."""
+
+    user: UserName | None = None
+    credentials: SecretName | None = None
+
+
+class SshNode(SshHost):
+    name: NodeName
+
+
+class SsmNode(Model):
+    """A managed node of Systems Manager: an EC2 instance (i-…) or a machine anywhere else (mi-…)."""
+
+    name: NodeName
+    instance: InstanceId
+
+
+def _names_of_their_own[Node: (SshNode, SsmNode)](nodes: tuple[Node, ...]) -> tuple[Node, ...]:
+    if len({node.name for node in nodes}) != len(nodes):
+        raise ValueError("two nodes have the same name")
+    return nodes
+
+
+class SshTransport(Model):
+    """Commands on the nodes over SSH: as root, or through `sudo -n` for any other user.
+
+    `nodes` are all hosts that run etcd or a control plane; the driver finds out what runs on each. `credentials` is a
+    secret with {"private_key": PEM, "passphrase": optional}.
+    """
+
+    kind: Literal["ssh"]
+    nodes: Annotated[tuple[SshNode, ...], AfterValidator(_names_of_their_own)] = Field(min_length=1, max_length=30)
+    user: UserName
+    credentials: SecretName
+    jump: SshJump | None = None
+
+    @property
+    def places(self) -> tuple[str, ...]:
+        return tuple(f"{node.host}:{node.port}" for node in self.nodes)
+
+
+class SsmTransport(Model):
+    """Commands on the nodes through Systems Manager's Run Command, which runs them as root. No credentials of ours."""
+
+    kind: Literal["ssm"]
+    nodes: Annotated[tuple[SsmNode, ...], AfterValidator(_names_of_their_own)] = Field(min_length=1, max_length=30)
+
+    @property
+    def places(self) -> tuple[str, ...]:
+        return tuple(node.instance for node in self.nodes)
+
+
+class KubernetesTransport(Model):
+    """Through the cluster's own API. `credentials` is a secret with a kubeconfig, or {"server", "ca", "token"}.
+
+    `via` says how: `port-forward` carries gRPC to the etcd pods and needs `etcd_credentials`; `exec` runs etcdctl in
+    the etcd pods and ships the file with a privileged pod; `pod` does everything in a privileged pod, as SSH would.
+    The privileged pod runs `image` (anything with sh, chroot and sleep), in `namespace`, and is removed in every case.
+    """
+
+    kind: Literal["kubernetes"]
+    credentials: SecretName
+    via: Literal["port-forward", "exec", "pod"] = "port-forward"
+    etcd_credentials: SecretName | None = None
+    server_name: str | None = None
+    image: ImageName = "docker.io/library/busybox:1.36"
+    namespace: NodeName = "kube-system"
+
+    @property
+    def places(self) -> tuple[str, ...]:
+        return (self.credentials,)
+
+    @model_validator(mode="after")
+    def _credentials_for_etcd(self) -> Self:
+        if (self.via == "port-forward") != (self.etcd_credentials is not None):
+            raise ValueError("etcd_credentials belong to via: port-forward, which needs them")
+        return self
+
+
+NodeTransport = SshTransport | SsmTransport | KubernetesTransport
+Transport = Annotated[EtcdTransport | SshTransport | SsmTransport | KubernetesTransport, Field(discriminator="kind")]
 
 
 class ScheduleSpec(Model):
@@ -78,6 +186,6 @@ class ClusterSpec(Model):
     id: ClusterId
     driver: Driver
     description: Annotated[str, StringConstraints(max_length=200)] = ""
-    transport: EtcdTransport
+    transport: Transport
     schedule: ScheduleSpec | None = None
     retention: RetentionSpec = RetentionSpec()

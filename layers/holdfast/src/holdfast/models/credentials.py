@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Annotated, Self
 
 from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
 from pydantic import AfterValidator, SecretStr, model_validator
 
@@ -37,6 +38,18 @@ def _check_authorities(pem: SecretStr) -> None:
         raise ValueError("ca holds PEM text that is no X.509 certificate") from error
 
 
+def _check_pair(cert: SecretStr, pem: SecretStr) -> None:
+    own = _own_certificate(cert)
+    try:
+        key = serialization.load_pem_private_key(pem.get_secret_value().encode(), password=None)
+    except TypeError as error:
+        raise ValueError("key is encrypted; it is needed unencrypted") from error
+    except ValueError as error:
+        raise ValueError("key holds PEM text that is no private key") from error
+    if key.public_key() != own.public_key():
+        raise ValueError("key does not belong to the certificate in cert")
+
+
 class EtcdTls(Model):
     """Mutual TLS towards etcd: three PEM texts. All are secret to Holdfast, so that none of them ends up in a log.
 
@@ -51,18 +64,71 @@ class EtcdTls(Model):
     @model_validator(mode="after")
     def _key_belongs_to_certificate(self) -> Self:
         _check_authorities(self.ca)
-        own = _own_certificate(self.cert)
-        try:
-            key = serialization.load_pem_private_key(self.key.get_secret_value().encode(), password=None)
-        except TypeError as error:
-            raise ValueError("key is encrypted; etcd clients need it unencrypted") from error
-        except ValueError as error:
-            raise ValueError("key holds PEM text that is no private key") from error
-        if key.public_key() != own.public_key():
-            raise ValueError("key does not belong to the certificate in cert")
+        _check_pair(self.cert, self.key)
         return self
 
     @property
     def client_not_after(self) -> datetime:
         """When the client certificate expires, in UTC."""
         return _own_certificate(self.cert).not_valid_after_utc
+
+
+class SshKey(Model):
+    """A private key for SSH in any form that OpenSSH writes; `passphrase` when it is encrypted."""
+
+    private_key: Annotated[SecretStr, _pem("PRIVATE KEY")]
+    passphrase: SecretStr | None = None
+
+    @model_validator(mode="after")
+    def _opens(self) -> Self:
+        pem = self.private_key.get_secret_value()
+        load = serialization.load_ssh_private_key if "BEGIN OPENSSH" in pem else serialization.load_pem_private_key
+        passphrase = self.passphrase.get_secret_value() if self.passphrase else ""
+        try:
+            load(pem.encode(), passphrase.encode() or None)
+        except TypeError as error:
+            raise ValueError("private_key is encrypted without a passphrase, or has one that it needs not") from error
+        except (ValueError, UnsupportedAlgorithm) as error:
+            raise ValueError("private_key is no key that OpenSSH reads, or passphrase does not open it") from error
+        return self
+
+
+def _https(server: str) -> str:
+    if not re.fullmatch(r"https://[^\s/?#@]+(/[^\s?#]*)?", server):
+        raise ValueError("is no address of an API server: https://HOST[:PORT][/PATH]")
+    return server.rstrip("/")
+
+
+def _one_line(token: SecretStr) -> SecretStr:
+    """A token is passed on as it is; whitespace around it comes from the file that it was read from."""
+    text = token.get_secret_value().strip()
+    if not re.fullmatch(r"[\x21-\x7e]+", text):
+        raise ValueError("is no token: one line of printable characters without blanks")
+    return SecretStr(text)
+
+
+class KubernetesAccess(Model):
+    """How to reach a cluster's API: `ca` is PEM text, None for the system's own authorities.
+
+    Exactly one of `token` and the pair `cert`, `key` identifies us. Tokens are passed on as they are (OpenShift's
+    sha256~…, EKS's k8s-aws-v1.…).
+    """
+
+    server: Annotated[str, AfterValidator(_https)]
+    ca: Annotated[SecretStr, _pem("CERTIFICATE")] | None = None
+    token: Annotated[SecretStr, AfterValidator(_one_line)] | None = None
+    cert: Annotated[SecretStr, _pem("CERTIFICATE")] | None = None
+    key: Annotated[SecretStr, _pem("PRIVATE KEY")] | None = None
+    server_name: str | None = None
+
+    @model_validator(mode="after")
+    def _one_identity(self) -> Self:
+        if self.ca is not None:
+            _check_authorities(self.ca)
+        if (self.cert is None) != (self.key is None):
+            raise ValueError("a client certificate and its key come together")
+        if (self.token is None) == (self.cert is None):
+            raise ValueError("either a token or a client certificate identifies us")
+        if self.cert is not None and self.key is not None:
+            _check_pair(self.cert, self.key)
+        return self

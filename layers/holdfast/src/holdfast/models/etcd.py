@@ -1,8 +1,9 @@
 """What was observed of an etcd cluster. Ids are lower-case hexadecimal, as etcdctl prints them; sizes are bytes."""
 
 from datetime import timedelta
-from typing import Literal
+from typing import Literal, Self
 
+from holdfast.errors import HoldfastError
 from holdfast.models.base import Model
 
 
@@ -44,6 +45,10 @@ class EndpointFailure(Model):
     code: str
     message: str
     hint: str = ""
+
+    @classmethod
+    def of(cls, endpoint: str, error: HoldfastError) -> Self:
+        return cls(endpoint=endpoint, code=error.code, message=error.message, hint=error.hint)
 
 
 class Alarm(Model):

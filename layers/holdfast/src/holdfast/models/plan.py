@@ -2,7 +2,9 @@
 
 from typing import Literal
 
+from holdfast.models.backup import TransportKind
 from holdfast.models.base import BackupId, ClusterId, Model, RunId, Utc
+from holdfast.models.node import NodeSurvey
 
 
 class Finding(Model):
@@ -15,13 +17,15 @@ class Finding(Model):
 
 
 class MemberChoice(Model):
-    """The one member that a snapshot is taken from, with the reason in a sentence."""
+    """The one member that a snapshot is taken from, with the reason in a sentence. `node` is the node that it runs on,
+    empty on the direct path, which knows members only."""
 
     endpoint: str
     member_id: str
     name: str
     version: str
     reason: str
+    node: str = ""
 
 
 class Step(Model):
@@ -37,13 +41,14 @@ class Step(Model):
 
 
 class Phase(Model):
-    name: Literal["Started", "Snapshot", "Seal", "Verify", "Retain", "Finished"]
+    name: Literal["Started", "Snapshot", "Secrets", "Seal", "Verify", "Retain", "Finished"]
     steps: tuple[Step, ...]
 
 
 class BackupPlan(Model):
     """Everything that the later phases of a backup need to know. `expected_bytes` is the size of the database file as
-    the chosen member reports it; `part_bytes` the size of one multipart part."""
+    the chosen member reports it; `part_bytes` the size of one multipart part. `surveys` are the nodes as they were
+    found, empty where no command runs on a node."""
 
     cluster_id: ClusterId
     run_id: RunId
@@ -51,9 +56,11 @@ class BackupPlan(Model):
     kind: Literal["recurring", "manual"]
     made_at: Utc
     driver: str
+    transport: TransportKind = "etcd"
     etcd_cluster_id: str
     member: MemberChoice
     expected_bytes: int
     part_bytes: int
+    surveys: tuple[NodeSurvey, ...] = ()
     findings: tuple[Finding, ...]
     phases: tuple[Phase, ...]

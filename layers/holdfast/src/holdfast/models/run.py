@@ -5,13 +5,15 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, StringConstraints
 
-from holdfast.models.backup import Kind, SnapshotObject
+from holdfast.models.backup import Compression, Kind, SecretsBundle, SnapshotObject
 from holdfast.models.base import BackupId, ClusterId, Model, RunId, StoredModel, Utc
+from holdfast.models.etcd import EndpointFailure
+from holdfast.models.node import NodeEtcd, NodeStep, NodeSurvey
 
 # The cluster of an execution whose input names none.
 UNKNOWN_CLUSTER = "unknown"
 ExecutionName = Annotated[str, StringConstraints(min_length=1, max_length=80)]
-PhaseName = Literal["Started", "Snapshot", "Seal", "Verify", "Retain", "Finished"]
+PhaseName = Literal["Started", "Snapshot", "Secrets", "Seal", "Verify", "Retain", "Finished"]
 RunStatus = Literal["running", "succeeded", "failed", "refused"]
 
 
@@ -48,21 +50,61 @@ class StartedRun(Model):
     new: bool
 
 
+class Pending(Model):
+    """What a phase waits for: the state machine sleeps `wait_s` and calls the same phase again with this.
+
+    `stage` is the phase's own word for where it is. `upload_id` belongs to the multipart upload that a node fills,
+    under the name that goes with `compression`.
+    What is known already is carried along: `surveys` and `etcds` of nodes that answered, `failures` of those that gave
+    up, `bundles` that have arrived, `notes` for the manifest.
+    """
+
+    stage: str
+    wait_s: int = Field(ge=1, le=300)
+    since: Utc
+    steps: tuple[NodeStep, ...] = ()
+    surveys: tuple[NodeSurvey, ...] = ()
+    etcds: tuple[NodeEtcd, ...] = ()
+    failures: tuple[EndpointFailure, ...] = ()
+    upload_id: str = ""
+    compression: Compression = "zstd"
+    bundles: tuple[SecretsBundle, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+class BackupState(Model):
+    """What the states from Started to Seal hand on. `pending` is None when the phase is done; `bundled` says that nodes
+    have secrets to bundle; `notes` become warnings of the manifest.
+
+    No bytes and no secrets travel here; at most 262,144 bytes of JSON do (Step Functions' limit).
+    """
+
+    run: BackupRun
+    pending: Pending | None = None
+    bundled: bool = False
+    snapshot: SnapshotObject | None = None
+    bundles: tuple[SecretsBundle, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
 class StartedEvent(Model):
-    """The first state's event: the execution's own input, still unparsed, with the execution's name and start."""
+    """The first state's event: the execution's own input, still unparsed, with the execution's name and start, and what
+    an earlier call of this state waits for."""
 
     input: Any
     run_id: RunId
     started_at: Utc
+    pending: Pending | None = None
 
 
 class PhaseEvent(Model):
     run: BackupRun
 
 
-class SealEvent(Model):
-    run: BackupRun
-    snapshot: SnapshotObject
+class StateEvent(Model):
+    """The event of the phases that may have to wait, and of Seal."""
+
+    state: BackupState
 
 
 class CaughtError(Model):
