@@ -1,0 +1,55 @@
+# shellcheck shell=sh disable=SC2154 # the variables are set before this text
+# etcdctl where the member is, in a static pod's container or on the host; goes before what asks it. kubeadm needs no
+# crictl since 1.32.
+
+running_in() { # RUNTIME NAME: the ids of running containers of that name
+	case $1 in
+	crictl) crictl ps --name "^$2\$" -q ;;
+	ctr) # containers that have ended are listed too
+		running=$(ctr -n k8s.io tasks list | awk '$3 == "RUNNING" { print $1 }')
+		[ -z "$running" ] ||
+			ctr -n k8s.io containers list -q "labels.\"io.kubernetes.container.name\"==$2" | grep -xF -- "$running"
+		;;
+	docker) # cri-dockerd gives containers names of its own, and Kubernetes' name as a label
+		docker ps -q --filter "name=^/?$2\$"
+		docker ps -q --filter "label=io.kubernetes.container.name=$2"
+		;;
+	esac
+}
+
+# NAME: sets runtime and container to the first ones in which etcdctl can be run. Returns 1 when no client of a runtime
+# is on the PATH, 2 when none shows such a container, 3 when nothing can be run in it; standard error says what they said.
+find_container() {
+	runtime="" container="" why="" found=1
+	for tool in crictl ctr docker; do
+		command -v $tool >/dev/null || continue
+		[ $found -gt 1 ] || found=2
+		runtime=$tool container=$(running_in $tool "$1" | head -n 1)
+		[ -n "$container" ] || continue
+		found=3
+		said=$(inside etcdctl version 2>&1 </dev/null) && return 0
+		why="$tool: $(printf '%s\n' "$said" | tail -n 1)"
+	done
+	[ -z "$why" ] || printf '%s\n' "$why" >&2
+	return $found
+}
+
+inside() { # PROGRAM...
+	case $runtime in
+	ctr) ctr -n k8s.io tasks exec --exec-id "holdfast-$(cat /proc/sys/kernel/random/uuid)" "$container" "$@" ;;
+	*) "$runtime" exec "$container" "$@" ;;
+	esac
+}
+
+etcdctl_there() { # ARGUMENTS; by how, endpoint, ca, cert and key_file
+	[ -z "$ca" ] || set -- --cacert "$ca" "$@"
+	[ -z "$cert" ] || set -- --cert "$cert" --key "$key_file" "$@"
+	set -- --endpoints "$endpoint" "$@"
+	if [ "$how" = container ]; then
+		inside etcdctl "$@"
+	else
+		# A variable that says the same as an argument is an error to etcdctl.
+		unset ETCDCTL_ENDPOINTS ETCDCTL_CACERT ETCDCTL_CERT ETCDCTL_KEY ETCDCTL_COMMAND_TIMEOUT
+		ETCDCTL_API=3 etcdctl "$@"
+	fi
+}
