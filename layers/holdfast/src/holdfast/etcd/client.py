@@ -8,11 +8,11 @@ from datetime import UTC, datetime
 import grpc
 from google.protobuf.message import Message
 
-from holdfast.errors import HoldfastError, InvalidInputError, PermanentError, RefusedError, TransientError
+from holdfast.errors import HoldfastError, InvalidInputError, PermanentError, RefusedError, error_of_all
 from holdfast.etcd import methods
 from holdfast.etcd import rpc_pb2 as rpc
 from holdfast.etcd.base import EtcdDeadlines
-from holdfast.etcd.connection import open_channel
+from holdfast.etcd.connection import Dial, open_channel
 from holdfast.etcd.failures import failure_of
 from holdfast.etcd.handshake import connection_failure
 from holdfast.etcd.messages import alarms_from, alarms_in_statuses, members_from, status_from
@@ -22,7 +22,11 @@ from holdfast.models.etcd import Alarm, EndpointFailure, EtcdFacts, HashKV, Memb
 
 
 class GrpcEtcdCluster:
-    """`server_name` is the name that the members' certificates must carry when it is not the endpoints' own host."""
+    """`server_name` is the name that the members' certificates must carry when it is not the endpoints' own host.
+
+    `dial` says where an endpoint is really connected to; whatever it says, the name to be proven stays the endpoint's.
+    It is called for every operation, from several threads, and may raise errors of our tree.
+    """
 
     def __init__(
         self,
@@ -30,12 +34,14 @@ class GrpcEtcdCluster:
         tls: EtcdTls,
         *,
         server_name: str | None = None,
+        dial: Dial | None = None,
         deadlines: EtcdDeadlines | None = None,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._endpoints = tuple(endpoints)
         self._tls = tls
         self._server_name = server_name
+        self._dial = dial
         self._deadlines = deadlines or EtcdDeadlines()
         self._now = now
 
@@ -54,7 +60,7 @@ class GrpcEtcdCluster:
         cluster_ids = {answer[0] for answer in answers if not isinstance(answer, HoldfastError)}
         if len(cluster_ids) > 1:
             raise _clusters_differ(cluster_ids)
-        failures = [_failure_row(endpoint, error) for endpoint, error in failed.items()]
+        failures = [EndpointFailure.of(endpoint, error) for endpoint, error in failed.items()]
         members = self._first_answer(statuses, self._members, failures)
         with_leader = tuple(status for status in statuses if status.leader_id != "0")
         asked = self._first_answer(with_leader, self._alarms, failures)
@@ -73,7 +79,7 @@ class GrpcEtcdCluster:
         self._refuse_unknown(endpoint)
         self._refuse_expired_certificate()
         with (
-            open_channel(endpoint, self._tls, self._server_name) as channel,
+            open_channel(endpoint, self._tls, self._server_name, self._dial) as channel,
             snapshot_stream(
                 channel,
                 endpoint,
@@ -101,7 +107,7 @@ class GrpcEtcdCluster:
     ) -> R:
         self._refuse_unknown(endpoint)
         self._refuse_expired_certificate()
-        with open_channel(endpoint, self._tls, self._server_name) as channel:
+        with open_channel(endpoint, self._tls, self._server_name, self._dial) as channel:
             try:
                 return method.on(channel)(request, timeout=timeout_s)
             except grpc.RpcError as error:
@@ -134,13 +140,16 @@ class GrpcEtcdCluster:
             try:
                 return question(status.endpoint)
             except HoldfastError as error:
-                failures.append(_failure_row(status.endpoint, error))
+                failures.append(EndpointFailure.of(status.endpoint, error))
         return ()
 
     def _explained(self, endpoint: str, failure: HoldfastError) -> HoldfastError:
         if failure.code != "etcd_unreachable":
             return failure
-        return connection_failure(endpoint, self._tls, self._server_name, self._deadlines.call_s) or failure
+        return self._why_not(endpoint) or failure
+
+    def _why_not(self, endpoint: str) -> HoldfastError | None:
+        return connection_failure(endpoint, self._tls, self._server_name, self._deadlines.call_s, self._dial)
 
     def _refuse_unknown(self, endpoint: str) -> None:
         if endpoint not in self._endpoints:
@@ -160,19 +169,10 @@ class GrpcEtcdCluster:
             )
 
 
-def _failure_row(endpoint: str, error: HoldfastError) -> EndpointFailure:
-    return EndpointFailure(endpoint=endpoint, code=error.code, message=error.message, hint=error.hint)
-
-
 def _nobody_answers(errors: list[HoldfastError]) -> HoldfastError:
-    """The common code where all fail alike. Worth another try as soon as one of the reasons is."""
-    reasons = "; ".join(f"{error.code}: {error.message}" for error in errors)
-    codes = {error.code for error in errors}
-    if len(codes) == 1:
-        first = errors[0]
-        return type(first)(first.code, "; ".join(error.message for error in errors), hint=first.hint)
-    family = TransientError if any(isinstance(error, TransientError) for error in errors) else PermanentError
-    return family("etcd_no_endpoint_answers", reasons, hint="Each endpoint's reason has its own code in the message.")
+    told = [(error.code, error.message) for error in errors]
+    hint = "Each endpoint's reason has its own code in the message."
+    return error_of_all("etcd_no_endpoint_answers", told, errors, hint=hint)
 
 
 def _clusters_differ(cluster_ids: set[str]) -> HoldfastError:

@@ -1,13 +1,16 @@
 """A gRPC channel to one etcd member, with mutual TLS."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from urllib.parse import urlsplit
 
 import grpc
 from grpc.experimental import ChannelOptions
 
 from holdfast.models.credentials import EtcdTls
+
+# Where an endpoint is really connected to, while the block lasts: the local end of a port-forward.
+type Dial = Callable[[str], AbstractContextManager[tuple[str, int]]]
 
 # etcd's servers refuse clients that ping more often than every five seconds (--grpc-keepalive-min-time).
 KEEPALIVE_MS = 10_000
@@ -23,6 +26,15 @@ def address(endpoint: str) -> tuple[str, int]:
     if not parts.hostname or parts.port is None:
         raise ValueError(f"{endpoint!r} is no https://HOST:PORT")
     return parts.hostname, parts.port
+
+
+def way_to(endpoint: str, dial: Dial | None) -> AbstractContextManager[tuple[str, int]]:
+    return dial(endpoint) if dial else nullcontext(address(endpoint))
+
+
+def name_of(endpoint: str, server_name: str | None) -> str:
+    """The name that the member's certificate must carry, wherever the connection goes through."""
+    return server_name or address(endpoint)[0]
 
 
 def channel_options(server_name: str | None) -> list[tuple[str, str | int]]:
@@ -47,17 +59,20 @@ def channel_options(server_name: str | None) -> list[tuple[str, str | int]]:
 
 
 @contextmanager
-def open_channel(endpoint: str, tls: EtcdTls, server_name: str | None) -> Iterator[grpc.Channel]:
+def open_channel(
+    endpoint: str, tls: EtcdTls, server_name: str | None, dial: Dial | None = None
+) -> Iterator[grpc.Channel]:
     """Closed when the block ends, whatever happens in it. Connecting happens with the first call."""
-    host, port = address(endpoint)
-    target = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
     credentials = grpc.ssl_channel_credentials(
         root_certificates=tls.ca.get_secret_value().encode(),
         private_key=tls.key.get_secret_value().encode(),
         certificate_chain=tls.cert.get_secret_value().encode(),
     )
-    channel = grpc.secure_channel(target, credentials, options=channel_options(server_name))
-    try:
-        yield channel
-    finally:
-        channel.close()
+    options = channel_options(name_of(endpoint, server_name) if dial else server_name)
+    with way_to(endpoint, dial) as (host, port):
+        target = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+        channel = grpc.secure_channel(target, credentials, options=options)
+        try:
+            yield channel
+        finally:
+            channel.close()

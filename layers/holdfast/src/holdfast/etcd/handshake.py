@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from holdfast.errors import HoldfastError, PermanentError, TransientError
-from holdfast.etcd.connection import address
+from holdfast.etcd.connection import Dial, name_of, way_to
 from holdfast.models.credentials import EtcdTls
 
 _NAME_MISMATCH_CODES = {62, 64}  # X509_V_ERR_HOSTNAME_MISMATCH, X509_V_ERR_IP_ADDRESS_MISMATCH
@@ -22,14 +22,18 @@ _CERTIFICATE_ALERTS = ("CERTIFICATE", "UNKNOWN_CA", "ACCESS_DENIED", "DECRYPT_ER
 _REFUSAL_WAIT_S = 1.0
 
 
-def connection_failure(endpoint: str, tls: EtcdTls, server_name: str | None, timeout_s: float) -> HoldfastError | None:
+def connection_failure(
+    endpoint: str, tls: EtcdTls, server_name: str | None, timeout_s: float, dial: Dial | None = None
+) -> HoldfastError | None:
     """The reason why no TLS connection to `endpoint` comes about; None when one does."""
-    host, port = address(endpoint)
+    name = name_of(endpoint, server_name)
     try:
-        with socket.create_connection((host, port), timeout=timeout_s) as plain:
+        with way_to(endpoint, dial) as where, socket.create_connection(where, timeout=timeout_s) as plain:
             context = _context(tls)
-            with context.wrap_socket(plain, server_hostname=server_name or host) as secure:
+            with context.wrap_socket(plain, server_hostname=name) as secure:
                 return _refusal_after_handshake(endpoint, secure)
+    except HoldfastError as error:  # of `dial`: it knows best what is wrong with its way
+        return error
     except ssl.SSLCertVerificationError as error:
         return _untrusted(endpoint, error)
     except ssl.SSLError as error:

@@ -1,7 +1,8 @@
 """The snapshot file: trailer, compression, database pages, key space. Pure: bytes in, values or DamagedError out.
 
     trailer    the SHA-256 at the end of every snapshot
-    seekable   zstd frames that can be read one by one
+    compression, zstd_frames, gzip_members    frames as each format writes them
+    seekable   a compressed snapshot that can be read from any place
     source     where the bytes of a database come from
     page, meta, bolt    the pages of bbolt and the tree that they make
     record, crc, keyspace    etcd's records in that tree, and what they add up to

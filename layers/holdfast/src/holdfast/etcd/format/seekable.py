@@ -1,8 +1,8 @@
-"""The zstd seekable format: independent frames, then a table of their sizes in a skippable frame.
+"""A compressed snapshot that can be read from any place: independent frames, then a table of their sizes.
 
-`zstd -d` reads such a file as any other. The table (all u32, little endian): skippable magic 0x184D2A5E, length of what
-follows; per frame its compressed and its raw size, and a checksum where the descriptor's top bit says so; then the
-number of frames, the descriptor byte, magic 0x8F92EAB1. (Source: zstd contrib/seekable_format.)
+The table is that of the zstd seekable format, for gzip too (all little endian): per frame its compressed and its raw
+size (u32), and a checksum where the descriptor's top bit says so; then the number of frames (u32), the descriptor
+byte, magic 0x8F92EAB1. What stands around the table is each compression's own. (Source: zstd contrib/seekable_format.)
 """
 
 import struct
@@ -13,16 +13,18 @@ from dataclasses import dataclass, field
 from itertools import accumulate
 from typing import Self
 
-import zstandard
-
 from holdfast.errors import DamagedError
+from holdfast.etcd.format.compression import MAX_FRAMES, Form, invalid_compression
+from holdfast.etcd.format.gzip_members import GZIP
 from holdfast.etcd.format.source import short_read
 from holdfast.etcd.format.trailer import TRAILER_BYTES
+from holdfast.etcd.format.zstd_frames import ZSTD
+from holdfast.models.backup import Compression
 
-MAX_FRAMES = 1 << 20
 MAX_RAW_FRAME_BYTES = 64 * 1024 * 1024
-_SKIPPABLE_MAGIC, _TABLE_MAGIC = 0x184D2A5E, 0x8F92EAB1
-_HEADER, _FOOTER, _ENTRY = struct.Struct("<II"), struct.Struct("<IBI"), struct.Struct("<II")
+FORMS: dict[Compression, Form] = {"zstd": ZSTD, "gzip": GZIP}
+_TABLE_MAGIC = 0x8F92EAB1
+_FOOTER, _ENTRY = struct.Struct("<IBI"), struct.Struct("<II")
 _WITH_CHECKSUMS, _RESERVED = 0x80, 0x7C
 _CHECKSUM_BYTES = 4
 
@@ -34,7 +36,8 @@ def invalid_table(reason: str) -> DamagedError:
     return DamagedError(
         "snapshot_seek_table_invalid",
         f"the table of frames at the end of the compressed snapshot: {reason}",
-        hint="The object was cut or changed. If `zstd -t` accepts it, `holdfast snapshot inspect` still reads it.",
+        hint="The object was cut or changed. `holdfast snapshot inspect` needs no table: it reads what `zstd -t` or"
+        " `gzip -t` accepts.",
     )
 
 
@@ -43,6 +46,7 @@ class SeekTable:
     """The (compressed, raw) sizes of the frames of an object, in their order. Grows while an object is written."""
 
     frames: list[tuple[int, int]] = field(default_factory=list)
+    compression: Compression = "zstd"
 
     @property
     def compressed_size(self) -> int:
@@ -54,34 +58,38 @@ class SeekTable:
         return sum(raw for _, raw in self.frames)
 
     def to_bytes(self) -> bytes:
-        """The skippable frame that goes behind the last frame."""
+        """What goes behind the last frame: at most `max_table_bytes` of the form, and what is around them."""
+        form = FORMS[self.compression]
         body = b"".join(_ENTRY.pack(*sizes) for sizes in self.frames)
-        footer = _FOOTER.pack(len(self.frames), 0, _TABLE_MAGIC)
-        return _HEADER.pack(_SKIPPABLE_MAGIC, len(body) + len(footer)) + body + footer
+        body += _FOOTER.pack(len(self.frames), 0, _TABLE_MAGIC)
+        return form.head(len(body)) + body + form.tail
 
     @classmethod
-    def from_tail(cls, read_range: ReadRange, object_size: int) -> Self:
+    def from_tail(cls, read_range: ReadRange, object_size: int, compression: Compression = "zstd") -> Self:
         """Reads the table of an object of `object_size` bytes, in two reads. Raises `snapshot_seek_table_invalid`."""
-        if object_size < _HEADER.size + _FOOTER.size:
+        form = FORMS[compression]
+        end = object_size - len(form.tail)
+        if end < len(form.head(0)) + _FOOTER.size:
             raise invalid_table(f"an object of {object_size} bytes has none")
-        footer = _exactly(read_range, object_size - _FOOTER.size, object_size)
-        count, descriptor, magic = _FOOTER.unpack(footer)
-        if magic != _TABLE_MAGIC or descriptor & _RESERVED:
+        footer = _exactly(read_range, end - _FOOTER.size, object_size)
+        count, descriptor, magic = _FOOTER.unpack_from(footer)
+        if magic != _TABLE_MAGIC or descriptor & _RESERVED or footer[_FOOTER.size :] != form.tail:
             raise invalid_table("there is none")
-        if not 0 < count <= MAX_FRAMES:
-            raise invalid_table(f"{count} frames, at most {MAX_FRAMES} are read")
         entry_bytes = _ENTRY.size + (_CHECKSUM_BYTES if descriptor & _WITH_CHECKSUMS else 0)
-        body_bytes = count * entry_bytes
-        start = object_size - _FOOTER.size - body_bytes - _HEADER.size
+        at_most = min(MAX_FRAMES, (form.max_table_bytes - _FOOTER.size) // entry_bytes)
+        if not 0 < count <= at_most:
+            raise invalid_table(f"{count} frames, at most {at_most} are read")
+        head = form.head(count * entry_bytes + _FOOTER.size)
+        start = end - _FOOTER.size - count * entry_bytes - len(head)
         if start < 0:
             raise invalid_table(f"{count} frames do not fit into {object_size} bytes")
-        table = _exactly(read_range, start, object_size - _FOOTER.size)
-        if _HEADER.unpack_from(table) != (_SKIPPABLE_MAGIC, body_bytes + _FOOTER.size):
+        table = _exactly(read_range, start, end - _FOOTER.size)
+        if not table.startswith(head):
             raise invalid_table("its header does not fit its footer")
-        frames = [_ENTRY.unpack_from(table, at) for at in range(_HEADER.size, len(table), entry_bytes)]
+        frames = [_ENTRY.unpack_from(table, at) for at in range(len(head), len(table), entry_bytes)]
         if any(not compressed or not 0 < raw <= MAX_RAW_FRAME_BYTES for compressed, raw in frames):
             raise invalid_table(f"a frame of no bytes, or of more than {MAX_RAW_FRAME_BYTES} raw ones")
-        found = cls([(compressed, raw) for compressed, raw in frames])
+        found = cls([(compressed, raw) for compressed, raw in frames], compression)
         if found.compressed_size != start:
             raise invalid_table(f"frames of {found.compressed_size} bytes before a table at {start}")
         return found
@@ -95,6 +103,7 @@ class FrameSource:
 
     def __init__(self, table: SeekTable, read_range: ReadRange, *, cached_frames: int = 4) -> None:
         self._table, self._read_range, self._cached_frames = table, read_range, cached_frames
+        self._form = FORMS[table.compression]
         self._raw_ends = list(accumulate(raw for _, raw in table.frames))
         self._ends = list(accumulate(compressed for compressed, _ in table.frames))
         self._frames: OrderedDict[int, bytes] = OrderedDict()
@@ -119,33 +128,11 @@ class FrameSource:
             return self._frames[index]
         compressed, raw = self._table.frames[index]
         start = self._ends[index] - compressed
-        frame = decompress_frame(_exactly(self._read_range, start, start + compressed), raw)
+        frame = self._form.whole(_exactly(self._read_range, start, start + compressed), raw)
         self._frames[index] = frame
         if len(self._frames) > self._cached_frames:
             self._frames.popitem(last=False)
         return frame
-
-
-def decompress_frame(data: bytes, raw_size: int) -> bytes:
-    """One whole frame that must give exactly `raw_size` bytes; its header is asked before memory is taken."""
-    try:
-        declared = zstandard.frame_content_size(data)
-        if declared not in {raw_size, -1}:
-            raise invalid_compression(f"a frame says it has {declared} bytes, the table of frames says {raw_size}")
-        frame = zstandard.ZstdDecompressor().decompress(data, max_output_size=raw_size, allow_extra_data=False)
-    except zstandard.ZstdError as error:
-        raise invalid_compression(f"a frame does not decompress ({error})") from error
-    if len(frame) != raw_size:
-        raise invalid_compression(f"a frame gave {len(frame)} bytes, the table of frames says {raw_size}")
-    return frame
-
-
-def invalid_compression(reason: str) -> DamagedError:
-    return DamagedError(
-        "snapshot_compression_invalid",
-        reason,
-        hint="The compressed file was cut or changed. Fetch it again, or use another backup.",
-    )
 
 
 def _exactly(read_range: ReadRange, start: int, end: int) -> bytes:
