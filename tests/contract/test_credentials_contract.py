@@ -8,6 +8,7 @@ from functools import cache
 
 import pytest
 
+from builders.credentials import a_kubeconfig, an_ssh_key, base64_of
 from builders.moto_aws import AnswersWith, moto_aws
 from holdfast.credentials.base import CredentialStore
 from holdfast.credentials.memory import MemoryCredentials
@@ -17,6 +18,8 @@ from holdfast.local.pki import issue_ca
 
 NAME = "holdfast/prod-1/etcd"
 MARK = "c2VjcmV0LW1hcms"
+
+KINDS = ["etcd_tls", "ssh_key", "kubernetes"]
 
 type Put = Callable[[str], None]
 type Store = tuple[CredentialStore, Put]
@@ -43,11 +46,21 @@ def store(request: pytest.FixtureRequest) -> Iterator[Store]:
         )
 
 
-def refusal(store: Store, text: str) -> PermanentError:
+@cache
+def kubeconfig() -> str:
+    authority = issue_ca()
+    client = authority.issue_client()
+    return a_kubeconfig(
+        {"certificate-authority-data": base64_of(authority.certificate)},
+        {"client-certificate-data": base64_of(client.certificate), "client-key-data": base64_of(client.key)},
+    )
+
+
+def refusal(store: Store, text: str, kind: str = "etcd_tls") -> PermanentError:
     credentials, put = store
     put(text)
     with pytest.raises(PermanentError) as caught:
-        credentials.etcd_tls(NAME)
+        getattr(credentials, kind)(NAME)
     return caught.value
 
 
@@ -67,12 +80,38 @@ def test_a_note_beside_the_three_texts_does_no_harm(store: Store) -> None:
     assert credentials.etcd_tls(NAME).key.get_secret_value() == pems()["key"]
 
 
-def test_a_missing_secret_is_named_with_the_way_to_create_it(store: Store) -> None:
+@pytest.mark.parametrize("passphrase", [None, "correct horse"])
+def test_a_key_for_ssh_comes_back(store: Store, passphrase: str | None) -> None:
+    credentials, put = store
+    put(json.dumps({"private_key": an_ssh_key(passphrase), "passphrase": passphrase}))
+
+    key = credentials.ssh_key(NAME)
+
+    assert key.private_key.get_secret_value() == an_ssh_key(passphrase)
+    assert (key.passphrase.get_secret_value() if key.passphrase else None) == passphrase
+
+
+def test_a_kubeconfig_comes_back_as_what_it_gives_access_to(store: Store) -> None:
+    credentials, put = store
+    put(kubeconfig())
+
+    access = credentials.kubernetes(NAME)
+
+    assert access.server == "https://api.example:6443"
+    assert access.cert is not None
+    assert access.cert.get_secret_value().startswith("-----BEGIN CERTIFICATE-----")
+
+
+@pytest.mark.parametrize(
+    ("kind", "wanted"), [("etcd_tls", '"cert"'), ("ssh_key", '"private_key"'), ("kubernetes", "kubeconfig")]
+)
+def test_a_missing_secret_is_named_with_the_way_to_create_it(store: Store, kind: str, wanted: str) -> None:
     with pytest.raises(PermanentError, match=NAME) as caught:
-        store[0].etcd_tls(NAME)
+        getattr(store[0], kind)(NAME)
 
     assert caught.value.code == "secret_not_found"
     assert "create-secret" in caught.value.hint
+    assert wanted in caught.value.hint
 
 
 @pytest.mark.parametrize("field", ["ca", "cert", "key"])
@@ -105,6 +144,19 @@ BROKEN = {
     "a text": json.dumps(MARK),
     "only PEM": f"-----BEGIN PRIVATE KEY-----\n{MARK}\n-----END PRIVATE KEY-----\n",
     "no PEM": json.dumps({"ca": MARK, "cert": MARK, "key": MARK}),
+    "YAML": f"clusters: [{MARK}",
+    "a kubeconfig of one word": f"clusters: {MARK}\ncurrent-context: {MARK}\n",
+    "a kubeconfig with a broken key": a_kubeconfig({}, {"client-key-data": MARK + "-"}),
+    "a kubeconfig with a broken authority": a_kubeconfig(
+        {"certificate-authority-data": base64_of(f"-----BEGIN CERTIFICATE-----\n{MARK}\n-----END CERTIFICATE-----\n")},
+        {"token": MARK},
+    ),
+    "no server": json.dumps({"server": f"https://{MARK} /", "token": f"{MARK} {MARK}"}),
+    "a broken key for SSH": json.dumps(
+        {"private_key": f"-----BEGIN OPENSSH PRIVATE KEY-----\n{MARK}\n-----END OPENSSH PRIVATE KEY-----\n"}
+    ),
+    "a passphrase for nothing": json.dumps({"private_key": an_ssh_key(None), "passphrase": MARK}),
+    "another passphrase": json.dumps({"private_key": an_ssh_key("correct horse"), "passphrase": MARK}),
     "broken PEM": json.dumps(
         {name: f"-----BEGIN {word}-----\n{MARK}\n-----END {word}-----\n" for name, word in
          (("ca", "CERTIFICATE"), ("cert", "CERTIFICATE"), ("key", "PRIVATE KEY"))}
@@ -112,12 +164,13 @@ BROKEN = {
 }  # fmt: skip
 
 
+@pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("text", BROKEN.values(), ids=BROKEN)
 def test_the_text_of_a_broken_secret_is_in_no_error_and_no_log(
-    store: Store, text: str, caplog: pytest.LogCaptureFixture
+    store: Store, text: str, kind: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG, logger="holdfast")
-    error = refusal(store, text)
+    error = refusal(store, text, kind)
     logging.getLogger("holdfast").error("read failed", exc_info=error)
 
     assert error.code == "secret_malformed"
@@ -186,10 +239,16 @@ def test_what_secrets_manager_answers_is_read(answer: str, status: int, family: 
     assert caught.value.code == code
 
 
-def test_a_double_fails_on_demand() -> None:
-    memory = MemoryCredentials({NAME: json.dumps(pems())})
-    memory.fail("etcd_tls", TransientError("secrets_unavailable", "on demand"))
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_double_fails_on_demand(kind: str) -> None:
+    texts = {
+        "etcd_tls": json.dumps(pems()),
+        "ssh_key": json.dumps({"private_key": an_ssh_key(None)}),
+        "kubernetes": kubeconfig(),
+    }
+    memory = MemoryCredentials({NAME: texts[kind]})
+    memory.fail(kind, TransientError("secrets_unavailable", "on demand"))
 
     with pytest.raises(TransientError):
-        memory.etcd_tls(NAME)
-    assert memory.etcd_tls(NAME).ca.get_secret_value() == pems()["ca"]
+        getattr(memory, kind)(NAME)
+    assert getattr(memory, kind)(NAME)

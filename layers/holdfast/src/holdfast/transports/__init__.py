@@ -1,0 +1,1 @@
+"""How a command or a file reaches a node."""

@@ -1,0 +1,1 @@
+"""Commands and tunnels through the cluster's own API."""

@@ -1,0 +1,1 @@
+"""Commands through AWS Systems Manager."""
