@@ -134,3 +134,15 @@ def test_the_choice_does_not_depend_on_the_order_of_the_endpoints(pair: tuple[Et
 def test_the_choice_is_always_a_voting_member_that_answers(pair: tuple[EtcdFacts, EtcdFacts]) -> None:
     choice = choose_member(pair[0])
     assert choice.endpoint in {status.endpoint for status in pair[0].statuses if not status.is_learner}
+
+
+def test_a_member_whose_node_cannot_do_it_is_passed_over_with_the_reason() -> None:
+    chosen = choose_member(etcd_facts(), {"a2": "12 MB free"})
+    assert chosen.member_id == "a3"
+    assert "etcd-2 (12 MB free)" in chosen.reason
+
+
+def test_when_no_node_can_do_it_all_reasons_are_told() -> None:
+    with pytest.raises(RefusedError, match="no_usable_node") as caught:
+        choose_member(etcd_facts(), {"a1": "no curl", "a2": "12 MB free", "a3": "no curl"})
+    assert "etcd-2: 12 MB free" in caught.value.message

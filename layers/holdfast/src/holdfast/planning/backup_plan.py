@@ -2,15 +2,15 @@
 
 from datetime import datetime, timedelta
 
+from holdfast.drivers.timeouts import snapshot_timeout_s
 from holdfast.errors import RefusedError
 from holdfast.models.backup import Kind
 from holdfast.models.cluster import ClusterSpec
 from holdfast.models.etcd import EtcdFacts
+from holdfast.models.node import NodeSurvey
 from holdfast.models.plan import BackupPlan, Finding, MemberChoice, Phase, Step
-from holdfast.planning.member_choice import choose_member
-from holdfast.planning.naming import MANIFEST, SNAPSHOT, VERIFIED, backup_key
-from holdfast.planning.parts import part_size
-from holdfast.planning.preflight import backup_findings
+from holdfast.planning.naming import MANIFEST, SNAPSHOT, VERIFIED, backup_key, bundle_key
+from holdfast.planning.parts import node_part_size, part_size
 
 # Longer than the state machine may run (its TimeoutSeconds; a test compares the two), so that a lease never expires
 # under a live run.
@@ -18,12 +18,18 @@ LEASE = timedelta(hours=2)
 
 
 def plan_backup(
-    spec: ClusterSpec, facts: EtcdFacts, *, run_id: str, backup: str, kind: Kind, now: datetime
+    spec: ClusterSpec,
+    facts: EtcdFacts,
+    member: MemberChoice,
+    *,
+    findings: tuple[Finding, ...],
+    surveys: tuple[NodeSurvey, ...] = (),
+    run_id: str,
+    backup: str,
+    kind: Kind,
+    now: datetime,
 ) -> BackupPlan:
-    """RefusedError with the first refusing finding's code, or with the code of the member choice."""
-    findings = backup_findings(facts)
-    refuse_on(findings)
-    member = choose_member(facts)
+    """`member` is the chosen one; `surveys` are the nodes, where commands run on nodes."""
     size = next(status.db_size for status in facts.statuses if status.endpoint == member.endpoint)
     return BackupPlan(
         cluster_id=spec.id,
@@ -32,31 +38,77 @@ def plan_backup(
         kind=kind,
         made_at=now,
         driver=spec.driver,
+        transport=spec.transport.kind,
         etcd_cluster_id=facts.cluster_id,
         member=member,
         expected_bytes=size,
-        part_bytes=part_size(size),
+        part_bytes=node_part_size(size) if surveys else part_size(size),
+        surveys=surveys,
         findings=findings,
-        phases=backup_phases(spec, backup, member, size),
+        phases=backup_phases(spec, backup, member, size, surveys),
     )
 
 
 def refuse_on(findings: tuple[Finding, ...]) -> None:
+    """RefusedError with the code of the first finding that refuses."""
     for finding in findings:
         if finding.level == "refuse":
             raise RefusedError(finding.code, finding.text, hint=finding.hint)
 
 
-def backup_phases(spec: ClusterSpec, backup: str, member: MemberChoice, size: int) -> tuple[Phase, ...]:
-    """The table of contents of a backup over the direct path."""
+def backup_phases(
+    spec: ClusterSpec, backup: str, member: MemberChoice, size: int, surveys: tuple[NodeSurvey, ...] = ()
+) -> tuple[Phase, ...]:
+    """The table of contents of a backup: over the direct path, or through nodes."""
+    by_node = bool(member.node)
     snapshot = backup_key(spec.id, backup, SNAPSHOT)
-    return (
-        Phase(name="Started", steps=(_choose(member),)),
-        Phase(name="Snapshot", steps=(_stream(member, snapshot, size),)),
+    taken = _node_snapshot(spec, member, size) if by_node else _stream(member, snapshot, size)
+    bundles = tuple(_bundle(spec, survey, backup) for survey in surveys if survey.bundle_paths)
+    phases = (
+        Phase(name="Started", steps=(_survey(surveys), _choose(member)) if by_node else (_choose(member),)),
+        Phase(name="Snapshot", steps=(taken,)),
+        Phase(name="Secrets", steps=bundles),
         Phase(name="Seal", steps=(_seal(snapshot, backup_key(spec.id, backup, MANIFEST)),)),
         Phase(name="Verify", steps=(_verify(snapshot, backup_key(spec.id, backup, VERIFIED)),)),
         Phase(name="Retain", steps=(_retain(spec),)),
         Phase(name="Finished", steps=(_finish(),)),
+    )
+    return tuple(phase for phase in phases if phase.steps)
+
+
+def _survey(surveys: tuple[NodeSurvey, ...]) -> Step:
+    return Step(
+        name="survey nodes",
+        where=", ".join(survey.node for survey in surveys),
+        action="read manifests, flags, tools, disk and clock; touch nothing",
+        done_when="every node answered or gave up",
+        timeout_s=600,
+        idempotent=True,
+    )
+
+
+def _node_snapshot(spec: ClusterSpec, member: MemberChoice, size: int) -> Step:
+    return Step(
+        name="snapshot by node",
+        where=member.node,
+        action=f"etcdctl snapshot save from {member.endpoint} (about {size} bytes) over {spec.transport.kind}; check, "
+        "compress, send to presigned URLs",
+        done_when="the node's report and the store's list of parts agree, and the upload is completed",
+        timeout_s=snapshot_timeout_s(size),
+        idempotent=True,
+        undo="stop the step, which removes its files; abort the multipart upload",
+    )
+
+
+def _bundle(spec: ClusterSpec, survey: NodeSurvey, backup: str) -> Step:
+    return Step(
+        name="bundle secrets",
+        where=survey.node,
+        action=f"tar of {', '.join(survey.bundle_paths)} to {bundle_key(spec.id, backup, survey.node)}",
+        done_when="the secrets bucket has the object with the size that the node sent",
+        timeout_s=300,
+        idempotent=True,
+        undo="remove the object",
     )
 
 

@@ -1,5 +1,7 @@
 """Which member a snapshot is taken from, and why that one."""
 
+from collections.abc import Mapping
+
 from holdfast.errors import RefusedError
 from holdfast.models.etcd import EtcdFacts, MemberStatus
 from holdfast.models.plan import MemberChoice
@@ -8,22 +10,23 @@ from holdfast.models.plan import MemberChoice
 LAG_LIMIT = 1_000
 
 
-def choose_member(facts: EtcdFacts) -> MemberChoice:
+def choose_member(facts: EtcdFacts, unusable: Mapping[str, str] | None = None) -> MemberChoice:
     """A voting member that answers and has no CORRUPT alarm: a follower that keeps up, before the leader.
 
     A snapshot is read from the member's own file, so it needs no quorum, and a NOSPACE alarm does not matter. Without
     quorum the most advanced member wins. A learner is never taken: before etcd 3.4.28 the call hangs there. Equal
-    members are ordered by name and endpoint. RefusedError `no_member_answers`, `only_learners_answer` or
-    `members_corrupt` when nobody qualifies.
+    members are ordered by name and endpoint. `unusable` maps the ids of members to why their nodes cannot do it.
+    RefusedError `no_member_answers`, `only_learners_answer`, `members_corrupt`, `no_usable_node` when nobody qualifies.
     """
-    candidates = _candidates(facts)
+    unusable = unusable or {}
+    candidates = _usable(_candidates(facts), facts, unusable)
     if quorum_lost(facts):
         chosen = min(candidates, key=lambda status: (_lag(facts, status), *_tie(facts, status)))
         why = "the most advanced voting member that answers; quorum is lost"
     else:
         chosen = min(candidates, key=lambda status: _preference(facts, status))
         why = _why(facts, chosen, alone=len(facts.statuses) + len(facts.failures) == 1)
-    passed = [_passed_over(facts, status) for status in facts.statuses if status is not chosen]
+    passed = [_passed_over(facts, status, unusable) for status in facts.statuses if status is not chosen]
     passed += [f"{failure.endpoint} ({failure.code})" for failure in facts.failures]
     reason = f"{_label(facts, chosen)} is {why}" + (f"; passed over: {', '.join(passed)}" if passed else "")
     return MemberChoice(
@@ -64,6 +67,18 @@ def _candidates(facts: EtcdFacts) -> list[MemberStatus]:
     return sound
 
 
+def _usable(candidates: list[MemberStatus], facts: EtcdFacts, unusable: Mapping[str, str]) -> list[MemberStatus]:
+    found = [status for status in candidates if status.member_id not in unusable]
+    if not found:
+        reasons = "; ".join(f"{_label(facts, status)}: {unusable[status.member_id]}" for status in candidates)
+        raise RefusedError(
+            "no_usable_node",
+            f"no node with a sound member can take a snapshot: {reasons}",
+            hint="Make room or install what is missing on one of them; holdfast cluster check shows them all.",
+        )
+    return found
+
+
 _RESTORE_HINT = "See the endpoints' failures; if every member is lost, restore from the newest verified backup."
 
 
@@ -101,9 +116,10 @@ def _why(facts: EtcdFacts, chosen: MemberStatus, *, alone: bool) -> str:
     return f"{role}, {_entries(lag)} behind the most advanced" if lag else f"{role}, up to date"
 
 
-def _passed_over(facts: EtcdFacts, status: MemberStatus) -> str:
+def _passed_over(facts: EtcdFacts, status: MemberStatus, unusable: Mapping[str, str]) -> str:
     lag = _lag(facts, status)
     marks = [
+        (unusable.get(status.member_id, ""), status.member_id in unusable),
         ("learner", status.is_learner),
         ("CORRUPT alarm", _is_corrupt(facts, status)),
         ("cut off from the leader", status.leader_id == "0" and not quorum_lost(facts)),

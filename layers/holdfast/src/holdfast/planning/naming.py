@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from pydantic import TypeAdapter
 
 from holdfast.errors import InvalidInputError
-from holdfast.models.backup import Kind
+from holdfast.models.backup import Compression, Kind
 from holdfast.models.base import BackupId
 
 _LETTERS: dict[str, Kind] = {"r": "recurring", "m": "manual"}
@@ -14,9 +14,11 @@ _BACKUP_ID: TypeAdapter[str] = TypeAdapter(BackupId)
 _BACKUP_ID_LENGTH = len("20261120T154300Z-r-1a2b3c")
 
 SNAPSHOT = "snapshot.db.zst"
+GZIPPED_SNAPSHOT = "snapshot.db.gz"
 MANIFEST = "manifest.json"
 VERIFIED = "verified.json"
 DAMAGED = "damaged.json"
+_OF_A_NODE = ("bundle.tar", "certificates.pem")
 
 
 def backup_id(moment: datetime, kind: Kind, seed: str) -> str:
@@ -89,6 +91,36 @@ def backup_key(cluster_id: str, backup: str, name: str) -> str:
 
 def run_key(cluster_id: str, run: str, name: str) -> str:
     return f"{cluster_id}/runs/{run}/{name}"
+
+
+def snapshot_name(compression: Compression) -> str:
+    return SNAPSHOT if compression == "zstd" else GZIPPED_SNAPSHOT
+
+
+def bundle_key(cluster_id: str, backup: str, node: str) -> str:
+    """In the secrets bucket. The name says nothing of the compression: it is known when the bundle has arrived."""
+    return f"{backup_prefix(cluster_id, backup)}{node}/bundle.tar"
+
+
+def certificates_key(cluster_id: str, backup: str, node: str) -> str:
+    """In the secrets bucket, beside the bundle: the public certificates in it, as PEM text."""
+    return f"{backup_prefix(cluster_id, backup)}{node}/certificates.pem"
+
+
+def backup_of_secret(key: str) -> str | None:
+    """The backup that a bundle's key, or that of its certificates, belongs to; None for any other key."""
+    parts = key.split("/")
+    return parts[1] if len(parts) == 4 and _is_backup_id(parts[1]) and parts[3] in _OF_A_NODE else None
+
+
+def step_key(run: str, phase: str, step: str, attempt: int = 1) -> str:
+    """The directory of a step on its node: the same run, phase, step and attempt find the same one."""
+    return f"{run}.{phase.lower()}.{step}.{attempt}"
+
+
+def steps_of_run(run: str) -> str:
+    """What the keys of all steps of a run begin with, and no other run's: a run's name has no dot."""
+    return f"{run}."
 
 
 def split_backup_key(key: str) -> tuple[str, str, str] | None:

@@ -19,8 +19,11 @@ SMALL_DATABASE_BYTES = 64 * 1024**2
 EXPIRES_SOON = timedelta(days=14)
 
 
-def backup_findings(facts: EtcdFacts) -> tuple[Finding, ...]:
-    """In the order refuse, warn, info; each group in the order of the checks below."""
+def backup_findings(facts: EtcdFacts, *, through_nodes: bool = False) -> tuple[Finding, ...]:
+    """In the order refuse, warn, info; each group in the order of the checks below.
+
+    `through_nodes`: members are reached by their nodes, so no endpoint is configured for any of them.
+    """
     checks = (
         _quorum,
         _cut_off,
@@ -36,7 +39,9 @@ def backup_findings(facts: EtcdFacts) -> tuple[Finding, ...]:
         _unasked_members,
         _unstarted_members,
     )
-    found = [finding for check in checks for finding in check(facts)]
+    found = [
+        finding for check in checks for finding in check(facts) if not (through_nodes and check is _unasked_members)
+    ]
     order = ("refuse", "warn", "info")
     return tuple(sorted(found, key=lambda finding: order.index(finding.level)))
 

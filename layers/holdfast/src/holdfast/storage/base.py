@@ -13,10 +13,12 @@ Obligations of every implementation, held by tests/contract/test_storage_contrac
 - Keys are plain strings without a leading slash.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
+
+from pydantic import SecretStr
 
 
 @dataclass(frozen=True)
@@ -76,3 +78,39 @@ class ObjectRemover(Protocol):
         """Remove the objects with every version they have; returns how many were there. A missing key is no error."""
 
     def abort_uploads(self, prefix: str) -> int: ...
+
+
+@dataclass(frozen=True)
+class SentPart:
+    """One part of an upload as the store has it."""
+
+    number: int
+    size: int
+    etag: str
+
+
+class UploadGrants(Protocol):
+    """Uploads whose bytes somebody else sends, by presigned URLs: whoever has the URL needs no credential of ours.
+
+    A URL is a secret until it expires. It carries the signer's session, so it ends with that at the latest.
+    """
+
+    def begin_upload(self, key: str, *, content_type: str) -> str:
+        """Returns the upload's id. Parts carry no checksum header of S3's own, only Content-MD5."""
+
+    def part_urls(self, key: str, upload_id: str, count: int, *, expires_s: int) -> list[SecretStr]:
+        """One URL per part number from 1 on, for a PUT; no request is made."""
+
+    def sent_parts(self, key: str, upload_id: str) -> tuple[SentPart, ...]:
+        """In order. PermanentError `upload_gone` when there is no such upload (any more)."""
+
+    def complete_upload(self, key: str, upload_id: str, parts: Sequence[SentPart]) -> Completed:
+        """Make the object of exactly these parts. An upload that was completed already is success when the object there
+        has the parts' size; else `upload_gone`."""
+
+    def abort_upload(self, key: str, upload_id: str) -> None: ...
+
+    def put_url(self, key: str, *, expires_s: int) -> SecretStr:
+        """For one object of less than 5 GB by a single PUT."""
+
+    def read_url(self, key: str, *, expires_s: int) -> SecretStr: ...

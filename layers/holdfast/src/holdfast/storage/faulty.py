@@ -5,8 +5,19 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
+from pydantic import SecretStr
+
 from holdfast.errors import PermanentError, TransientError
-from holdfast.storage.base import Completed, ObjectInfo, ObjectReader, ObjectRemover, ObjectWriter, Upload
+from holdfast.storage.base import (
+    Completed,
+    ObjectInfo,
+    ObjectReader,
+    ObjectRemover,
+    ObjectWriter,
+    SentPart,
+    Upload,
+    UploadGrants,
+)
 
 Operation = Literal[
     "head",
@@ -20,6 +31,13 @@ Operation = Literal[
     "abort",
     "abort_uploads",
     "remove",
+    "begin_upload",
+    "part_urls",
+    "sent_parts",
+    "complete_upload",
+    "abort_upload",
+    "put_url",
+    "read_url",
 ]
 
 
@@ -123,3 +141,39 @@ class FaultyUpload:
     def abort(self) -> None:
         self._bucket.due("abort")
         self._inner.abort()
+
+
+class FaultyGrants:
+    """Passes every call on to `inner`, unless one of the bucket's faults is due."""
+
+    def __init__(self, bucket: FaultyBucket, inner: UploadGrants) -> None:
+        self._bucket = bucket
+        self._inner = inner
+
+    def begin_upload(self, key: str, *, content_type: str) -> str:
+        self._bucket.due("begin_upload")
+        return self._inner.begin_upload(key, content_type=content_type)
+
+    def part_urls(self, key: str, upload_id: str, count: int, *, expires_s: int) -> list[SecretStr]:
+        self._bucket.due("part_urls")
+        return self._inner.part_urls(key, upload_id, count, expires_s=expires_s)
+
+    def sent_parts(self, key: str, upload_id: str) -> tuple[SentPart, ...]:
+        self._bucket.due("sent_parts")
+        return self._inner.sent_parts(key, upload_id)
+
+    def complete_upload(self, key: str, upload_id: str, parts: Sequence[SentPart]) -> Completed:
+        self._bucket.due("complete_upload")
+        return self._inner.complete_upload(key, upload_id, parts)
+
+    def abort_upload(self, key: str, upload_id: str) -> None:
+        self._bucket.due("abort_upload")
+        self._inner.abort_upload(key, upload_id)
+
+    def put_url(self, key: str, *, expires_s: int) -> SecretStr:
+        self._bucket.due("put_url")
+        return self._inner.put_url(key, expires_s=expires_s)
+
+    def read_url(self, key: str, *, expires_s: int) -> SecretStr:
+        self._bucket.due("read_url")
+        return self._inner.read_url(key, expires_s=expires_s)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from holdfast.errors import PermanentError, RefusedError, TransientError
-from holdfast.storage.base import Completed, ObjectInfo, Upload
+from holdfast.storage.base import Completed, ObjectInfo
 from holdfast.storage.checksums import base64_text, composite_sha256, sha256_digest
 
 
@@ -24,13 +24,13 @@ class MemoryBucket:
     def __init__(self, name: str = "memory", *, clock: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
         self.objects: dict[str, StoredObject] = {}
         self.unfinished: list[MemoryUpload] = []
-        self._name = name
+        self.name = name
         self._clock = clock
         self._lock = threading.Lock()
 
     def _stored(self, key: str) -> StoredObject:
         if key not in self.objects:
-            raise PermanentError("object_not_found", f"memory://{self._name}/{key} does not exist")
+            raise PermanentError("object_not_found", f"memory://{self.name}/{key} does not exist")
         return self.objects[key]
 
     def head(self, key: str) -> ObjectInfo:
@@ -40,7 +40,7 @@ class MemoryBucket:
     def read(self, key: str, *, start: int = 0, end: int | None = None) -> bytes:
         body = self._stored(key).body[start:end]
         if end is not None and len(body) != end - start:
-            raise TransientError("storage_unavailable", f"memory://{self._name}/{key}: a short answer")
+            raise TransientError("storage_unavailable", f"memory://{self.name}/{key}: a short answer")
         return body
 
     def list(self, prefix: str) -> Iterator[ObjectInfo]:
@@ -54,7 +54,7 @@ class MemoryBucket:
             if there is None:
                 self._store(key, body, f"sha256:{base64_text(sha256_digest(body))}", content_type)
             elif there.body != body:
-                raise RefusedError("object_exists", f"memory://{self._name}/{key} exists already with other content")
+                raise RefusedError("object_exists", f"memory://{self.name}/{key} exists already with other content")
         return None
 
     def put(self, key: str, body: bytes, *, content_type: str = "application/json") -> str | None:
@@ -65,8 +65,8 @@ class MemoryBucket:
     def _store(self, key: str, body: bytes, checksum: str, content_type: str) -> None:
         self.objects[key] = StoredObject(bytes(body), checksum, self._clock(), content_type)
 
-    def start_upload(self, key: str) -> Upload:
-        upload = MemoryUpload(self, key)
+    def start_upload(self, key: str, *, content_type: str = "application/zstd") -> "MemoryUpload":
+        upload = MemoryUpload(self, key, content_type)
         with self._lock:
             self.unfinished.append(upload)
         return upload
@@ -77,7 +77,7 @@ class MemoryBucket:
             if upload in self.unfinished:
                 self.unfinished.remove(upload)
             if body is not None:
-                self._store(upload.key, body, checksum, "application/zstd")
+                self._store(upload.key, body, checksum, upload.content_type)
 
     def abort_uploads(self, prefix: str) -> int:
         found = [upload for upload in self.unfinished if upload.key.startswith(prefix)]
@@ -91,8 +91,9 @@ class MemoryBucket:
 
 
 class MemoryUpload:
-    def __init__(self, bucket: MemoryBucket, key: str) -> None:
+    def __init__(self, bucket: MemoryBucket, key: str, content_type: str) -> None:
         self.key = key
+        self.content_type = content_type
         self.parts: dict[int, bytes] = {}
         self._bucket = bucket
         self._open = True
@@ -105,17 +106,18 @@ class MemoryUpload:
         self._must_be_open()
         bodies = [self.parts[number] for number in sorted(self.parts)]
         checksum = composite_sha256([sha256_digest(body) for body in bodies])
-        self._end(b"".join(bodies), checksum)
+        self.end(b"".join(bodies), checksum)
         return Completed(checksum=checksum, version_id=None)
 
     def abort(self) -> None:
-        self._end(None, "")
+        self.end(None, "")
 
     def _must_be_open(self) -> None:
         if not self._open:
             raise TransientError("upload_gone", f"the unfinished upload of {self.key} is gone")
 
-    def _end(self, body: bytes | None, checksum: str) -> None:
+    def end(self, body: bytes | None, checksum: str) -> None:
+        """With a body it becomes the object; without one nothing is left."""
         self._open = False
         self.parts = {}
         self._bucket.finish_upload(self, body, checksum)

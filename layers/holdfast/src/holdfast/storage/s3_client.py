@@ -14,7 +14,12 @@ CONNECTIONS = 16
 
 
 def s3_config(checksums: Checksums = "sha256", *, path_style: bool = False) -> Config:
-    """`checksums="none"` is for stores that refuse the newer checksum headers, as Ceph RADOS Gateway 16 does."""
+    """`checksums="none"` is for stores that refuse the newer checksum headers, as Ceph RADOS Gateway 16 does.
+
+    For presigned URLs botocore would take SigV2 and the global endpoint, which sends callers of a young bucket on to
+    its region by a redirect; naming the signature and the style leads to SigV4 and the region. A bucket with dots in
+    its name is addressed by path all the same.
+    """
     wanted = "when_supported" if checksums == "sha256" else "when_required"
     return Config(
         connect_timeout=CONNECT_TIMEOUT_S,
@@ -24,7 +29,8 @@ def s3_config(checksums: Checksums = "sha256", *, path_style: bool = False) -> C
         max_pool_connections=CONNECTIONS,
         request_checksum_calculation=wanted,
         response_checksum_validation=wanted,
-        s3={"addressing_style": "path" if path_style else "auto"},
+        signature_version="s3v4",
+        s3={"addressing_style": "path" if path_style else "virtual"},
     )
 
 

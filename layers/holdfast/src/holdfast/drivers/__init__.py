@@ -1,0 +1,1 @@
+"""What differs per distribution: pure knowledge, one file or folder each."""
