@@ -108,5 +108,39 @@ def test_an_execution_is_started_on_its_state_machine_and_stopped_by_itself() ->
 
 
 def test_an_unknown_service_is_checked_on_everything_and_telemetry_not_at_all() -> None:
-    assert needed("ssm", "SendCommand") == [("ssm:SendCommand", "*")]
+    assert needed("sqs", "SendMessage") == [("sqs:SendMessage", "*")]
     assert needed("logs", "PutLogEvents") == []
+
+
+@pytest.mark.parametrize(
+    ("instance", "arn"),
+    [
+        ("i-0123456789abcdef0", "arn:aws:ec2:eu-west-1:000000000000:instance/i-0123456789abcdef0"),
+        ("mi-0123456789abcdef0", "arn:aws:ssm:eu-west-1:000000000000:managed-instance/mi-0123456789abcdef0"),
+    ],
+)
+def test_a_command_is_checked_on_its_document_and_on_its_node(instance: str, arn: str) -> None:
+    assert needed("ssm", "SendCommand", DocumentName="AWS-RunShellScript", InstanceIds=[instance]) == [
+        ("ssm:SendCommand", "arn:aws:ssm:eu-west-1::document/AWS-RunShellScript"),
+        ("ssm:SendCommand", arn),
+    ]
+
+
+def test_a_command_carries_the_tags_of_its_node_as_context() -> None:
+    parameters = {"DocumentName": "AWS-RunShellScript", "InstanceIds": ["i-1"]}
+    call = Call(
+        "ssm", "SendCommand", parameters, "eu-west-1", "0", arns=lambda _, name: name, tags=lambda _: {"a": "b"}
+    )
+
+    assert [check.context for check in checks(call)] == [{}, {"ssm:resourceTag/a": "b"}]
+
+
+def test_a_look_at_a_command_is_checked_on_no_resource_because_a_command_is_none() -> None:
+    command = {"CommandId": "1", "InstanceId": "i-0123456789abcdef0"}
+    assert needed("ssm", "GetCommandInvocation", **command) == [("ssm:GetCommandInvocation", "*")]
+    assert needed("ssm", "CancelCommand", CommandId="1") == [("ssm:CancelCommand", "*")]
+
+
+def test_a_parameter_is_checked_by_its_name() -> None:
+    parameter = "arn:aws:ssm:eu-west-1:000000000000:parameter/holdfast/a"
+    assert needed("ssm", "GetParameter", Name="/holdfast/a") == [("ssm:GetParameter", parameter)]

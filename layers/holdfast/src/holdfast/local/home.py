@@ -37,6 +37,11 @@ class Home:
         return self.path / "run"
 
     @property
+    def nodes(self) -> Path:
+        """The machines that Run Command may use, one file each; kept between starts."""
+        return self.path / "nodes"
+
+    @property
     def log(self) -> Path:
         return self.path / "localstack.log"
 

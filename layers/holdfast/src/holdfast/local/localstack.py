@@ -123,9 +123,11 @@ def _environment(home: Home, environments: Environments, launch: Launch) -> dict
         "LAMBDA_RUNTIME_EXECUTOR": "holdfast",
         "LAMBDA_RUNTIME_ENVIRONMENT_TIMEOUT": "70",  # above the sandbox's own limit, which gives the better error
         "PROVIDER_OVERRIDE_DYNAMODB": "moto",
+        "PROVIDER_OVERRIDE_SSM": "nodes",
         "HOLDFAST_LOCAL_LAMBDA_PYTHON": str(environments.lambda_python),
         "HOLDFAST_LOCAL_CODE_CACHE": str(home.code_cache),
         "HOLDFAST_LOCAL_SCRATCH": str(home.scratch),
+        "HOLDFAST_LOCAL_NODES": str(home.nodes),
         "HOLDFAST_LOCAL_IAM": launch.iam,
         "HOLDFAST_LOCAL_IAM_LOG": str(home.iam_log),
         processes.MARK: launch.stack_id,

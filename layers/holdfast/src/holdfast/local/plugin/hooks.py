@@ -22,7 +22,7 @@ def install() -> None:
     chosen = settings.from_environment()
     code_cache.forget_unused(chosen.code_cache)
     scheduler.start()
-    iam_gate.install(chosen.iam_mode, chosen.iam_log)
+    iam_gate.install(chosen.iam_mode, chosen.iam_log, chosen.nodes)
     _announce(chosen.stack_id)
 
 

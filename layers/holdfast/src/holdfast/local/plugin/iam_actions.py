@@ -50,7 +50,8 @@ class Check:
 
 @dataclass(frozen=True)
 class Call:
-    """`arns` resolves a name that is no ARN (a secret's name, a key's alias); it returns its argument when unknown."""
+    """`arns` resolves a name that is no ARN (a secret's name, a key's alias); it returns its argument when unknown.
+    `tags` are those of an instance."""
 
     service: str
     operation: str
@@ -58,6 +59,7 @@ class Call:
     region: str
     account: str
     arns: Callable[[str, str], str]
+    tags: Callable[[str], Mapping[str, str]] = lambda _: {}
 
     def arn(self, service: str, resource: str) -> str:
         return f"arn:aws:{service}:{self.region}:{self.account}:{resource}"
@@ -166,6 +168,23 @@ def _scheduler(call: Call) -> list[Check]:
     return found
 
 
+def _ssm(call: Call) -> list[Check]:
+    """A command needs the right to the document and to each node. Documents of AWS have no account in their ARN."""
+    p = call.parameters
+    if call.operation != "SendCommand":
+        resource = "*" if not p.get("Name") else call.arn("ssm", f"parameter/{p['Name'].lstrip('/')}")
+        return [Check(f"ssm:{call.operation}", resource)]
+    name = p["DocumentName"]
+    document = f"arn:aws:ssm:{call.region}::document/{name}" if name.startswith("AWS-") else name
+    found = [Check("ssm:SendCommand", document)]
+    for instance in p.get("InstanceIds") or ():
+        hybrid = instance.startswith("mi-")
+        arn = call.arn("ssm", f"managed-instance/{instance}") if hybrid else call.arn("ec2", f"instance/{instance}")
+        context = {f"ssm:resourceTag/{tag}": value for tag, value in call.tags(instance).items()}
+        found.append(Check("ssm:SendCommand", arn, context))
+    return found
+
+
 TABLE: dict[str, Callable[[Call], list[Check]]] = {
     "s3": _s3,
     "dynamodb": _dynamodb,
@@ -176,4 +195,5 @@ TABLE: dict[str, Callable[[Call], list[Check]]] = {
     "events": _events,
     "sns": _sns,
     "scheduler": _scheduler,
+    "ssm": _ssm,
 }

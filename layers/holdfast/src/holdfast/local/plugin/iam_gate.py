@@ -7,11 +7,13 @@ credentials are nobody's role and pass.
 import json
 import logging
 import threading
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from holdfast.local.plugin.iam_actions import Call, Check, checks
 from holdfast.local.plugin.iam_policy import as_list, decide
+from holdfast.local.plugin.ssm_nodes import managed_node
 
 LOG = logging.getLogger("localstack.holdfast.iam")
 
@@ -19,11 +21,12 @@ LOG = logging.getLogger("localstack.holdfast.iam")
 class IamGate:
     """A handler in LocalStack's request chain; it runs after the request is parsed and before the service."""
 
-    def __init__(self, mode: str, record: Path) -> None:
+    def __init__(self, mode: str, record: Path, nodes: Path) -> None:
         if mode not in ("record", "enforce"):
             raise ValueError(f"HOLDFAST_LOCAL_IAM is {mode!r}, not record or enforce")
         self._enforce = mode == "enforce"
         self._record = record
+        self._nodes = nodes
         self._lock = threading.Lock()
 
     def __call__(self, _chain: object, context: Any, _response: object) -> None:
@@ -39,6 +42,7 @@ class IamGate:
             region=context.region,
             account=context.account_id,
             arns=lambda service, name: _resolved(service, name, context.account_id, context.region),
+            tags=self._tags,
         )
         needed = checks(call)
         statements = _statements(role, context.account_id) if needed else []
@@ -47,6 +51,10 @@ class IamGate:
             self._write(role, check, decision)
             if self._enforce and decision != "allowed":
                 raise _denied(call.service, role, check)
+
+    def _tags(self, instance: str) -> Mapping[str, str]:
+        node = managed_node(self._nodes, instance)
+        return node.tags if node else {}
 
     def _write(self, role: str, check: Check, decision: str) -> None:
         line = {
@@ -116,7 +124,7 @@ def _resolved(service: str, name: str, account: str, region: str) -> str:
     return f"arn:aws:kms:{region}:{account}:key/{key}"
 
 
-def install(mode: str, record: Path) -> None:
+def install(mode: str, record: Path, nodes: Path) -> None:
     from localstack.aws import handlers
 
-    handlers.serve_custom_service_request_handlers.append(IamGate(mode, record))
+    handlers.serve_custom_service_request_handlers.append(IamGate(mode, record, nodes))

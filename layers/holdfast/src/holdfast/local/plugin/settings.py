@@ -11,6 +11,7 @@ class Settings:
     lambda_python: Path
     code_cache: Path
     scratch: Path
+    nodes: Path
     iam_mode: str
     iam_log: Path
 
@@ -21,6 +22,7 @@ def from_environment() -> Settings:
         lambda_python=Path(os.environ["HOLDFAST_LOCAL_LAMBDA_PYTHON"]),
         code_cache=Path(os.environ["HOLDFAST_LOCAL_CODE_CACHE"]),
         scratch=Path(os.environ["HOLDFAST_LOCAL_SCRATCH"]),
+        nodes=Path(os.environ["HOLDFAST_LOCAL_NODES"]),
         iam_mode=os.environ["HOLDFAST_LOCAL_IAM"],
         iam_log=Path(os.environ["HOLDFAST_LOCAL_IAM_LOG"]),
     )
