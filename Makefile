@@ -8,10 +8,10 @@ BIN := .venv/bin
 PIP_INSTALL = $(UV) pip install --quiet --require-hashes
 COMPILE = ../$(UV) pip compile --quiet --python-version 3.13 --generate-hashes --no-emit-index-url --no-emit-find-links --custom-compile-command 'make requirements'
 
-# Programs of the same name as their Debian package that checks and tests call.
-SYSTEM := shellcheck zstd
+# What checks and tests call: program:package of Debian.
+SYSTEM := shellcheck:shellcheck zstd:zstd sshd:openssh-server sudo:sudo busybox:busybox nsenter:util-linux curl:curl dash:dash openssl:openssl
 
-.PHONY: help setup system requirements proto check format test demo local bench build clean
+.PHONY: help setup system requirements proto check format test e2e demo local bench build clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' Makefile
@@ -36,11 +36,13 @@ $(SAM): $(UV) requirements/sam.txt
 	@touch $@
 
 system:
-	@missing=; for each in $(SYSTEM); do command -v $$each >/dev/null || missing="$$missing $$each"; done; \
+	@missing=; for each in $(SYSTEM); do \
+		PATH="$$PATH:/usr/sbin" command -v "$${each%%:*}" >/dev/null || missing="$$missing $${each#*:}"; \
+	done; \
 	if [ -z "$$missing" ]; then exit 0; fi; \
 	if [ "$$(id -u)" -eq 0 ] && command -v apt-get >/dev/null; then \
 		echo "installing$$missing"; apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends $$missing >/dev/null; \
-	else echo "error: not on PATH:$$missing; install them (Debian: sudo apt-get install$$missing)" >&2; exit 1; fi
+	else echo "error: missing packages:$$missing; install them (Debian: sudo apt-get install$$missing)" >&2; exit 1; fi
 
 requirements: $(UV) ## compile requirements/*.in again (needs the registry)
 	cd requirements && for set in runtime development lambda sam uv; do $(COMPILE) $$set.in -o $$set.txt || exit 1; done
@@ -64,6 +66,9 @@ format: setup ## put the code into its format and repair what ruff can repair
 
 test: check ## everything that a clean checkout can run
 	$(BIN)/pytest --quiet
+
+e2e: setup ## the same backups against a real cluster (HOLDFAST_E2E_KUBECONFIG, HOLDFAST_E2E_SSH_CONFIG; tests/README.md)
+	$(BIN)/pytest --quiet tests/cluster
 
 demo: setup ## the main job on this machine, start to end: schedule, backup, verification, restore
 	$(BIN)/holdfast demo

@@ -3,9 +3,9 @@
 from holdfast.engine import backup
 from holdfast.engine.services import Services
 from holdfast.handler import state
-from holdfast.models.run import SealEvent
+from holdfast.models.run import StateEvent
 
 
-@state("Seal", SealEvent)
-def handler(event: SealEvent, services: Services) -> None:
-    backup.seal(services, event.run, event.snapshot)
+@state("Seal", StateEvent)
+def handler(event: StateEvent, services: Services) -> None:
+    backup.seal(services, event.state)

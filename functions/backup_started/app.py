@@ -3,9 +3,10 @@
 from holdfast.engine import backup
 from holdfast.engine.services import Services
 from holdfast.handler import parse, state
-from holdfast.models.run import BackupRequest, BackupRun, StartedEvent
+from holdfast.models.run import BackupRequest, BackupState, StartedEvent
 
 
 @state("Started", StartedEvent)
-def handler(event: StartedEvent, services: Services) -> BackupRun:
-    return backup.start(services, parse(BackupRequest, event.input), event.run_id, event.started_at)
+def handler(event: StartedEvent, services: Services) -> BackupState:
+    request = parse(BackupRequest, event.input)
+    return backup.start(services, request, event.run_id, event.started_at, event.pending)

@@ -1,6 +1,7 @@
 """The backup state machine without Step Functions: the same phases, events, retries and Catch, in a loop.
 
-It leaves out timeouts and waiting. tests/e2e runs the real definition.
+It leaves out timeouts. Where the real one waits it calls `on_wait` with the seconds. tests/e2e runs the real
+definition.
 """
 
 import json
@@ -15,12 +16,13 @@ from holdfast.engine.services import Services
 from holdfast.engine.verification import verify
 from holdfast.errors import HoldfastError, TransientError
 from holdfast.handler import carried, known_error
-from holdfast.models.backup import SnapshotObject
-from holdfast.models.run import BackupRequest, BackupRun, CaughtError, FailedEvent, Outcome
+from holdfast.models.run import BackupRequest, BackupState, CaughtError, FailedEvent, Outcome
 from holdfast.planning.naming import scheduled_run_id
 
 ATTEMPTS = 4
-PHASES = ("Started", "Snapshot", "Seal", "Verify", "Retain", "Finished")
+# The real machine may look some 350 times in its 6,600 seconds; no test needs as many.
+LOOKS = 200
+PHASES = ("Started", "Snapshot", "Secrets", "Seal", "Verify", "Retain", "Finished")
 
 
 class Killed(BaseException):
@@ -28,14 +30,20 @@ class Killed(BaseException):
 
 
 class BackupMachine:
-    """`on_phase(name)` is called before each attempt of a phase and may raise; `repeat` calls every phase twice."""
+    """`on_phase(name)` is called before each attempt of a phase and may raise. `repeat` calls every phase twice with
+    the same input, as Step Functions does after an answer that was lost, and goes on with the second answer."""
 
     def __init__(
-        self, services: Services, *, on_phase: Callable[[str], None] = lambda _name: None, repeat: bool = False
+        self,
+        services: Services,
+        *,
+        on_phase: Callable[[str], None] = lambda _name: None,
+        on_wait: Callable[[int], None] = lambda _seconds: None,
+        repeat: bool = False,
     ) -> None:
-        self.services, self.on_phase, self.repeat = services, on_phase, repeat
-        self.run: BackupRun | None = None
-        self.snapshot: SnapshotObject | None = None
+        self.services, self.on_phase, self.on_wait, self.repeat = services, on_phase, on_wait, repeat
+        self.state: BackupState | None = None
+        self.waits = 0
 
     def execute(self, cluster: str, scheduled_time: datetime) -> Outcome:
         name = scheduled_run_id(cluster, scheduled_time)
@@ -43,16 +51,26 @@ class BackupMachine:
         try:
             for phase in PHASES:
                 result = self._attempts(phase, request, name, scheduled_time)
+                while isinstance(result, BackupState) and result.pending:
+                    self._wait(result.pending.wait_s)
+                    result = self._attempts(phase, request, name, scheduled_time)
         except HoldfastError as error:
             return self._fail(request, name, scheduled_time, error)
         assert isinstance(result, Outcome)
         return result
 
+    def _wait(self, seconds: int) -> None:
+        self.waits += 1
+        assert self.waits < LOOKS, "the machine waits for ever"
+        self.on_wait(seconds)
+
     def _attempts(self, phase: str, request: BackupRequest, name: str, started_at: datetime) -> Any:
+        given = self.state
         for attempt in range(1, ATTEMPTS + 1):
             try:
                 self.on_phase(phase)
                 for _ in range(2 if self.repeat else 1):
+                    self.state = given
                     result = self._phase(phase, request, name, started_at)
                 return result
             except Exception as error:
@@ -63,22 +81,34 @@ class BackupMachine:
 
     def _phase(self, phase: str, request: BackupRequest, name: str, started_at: datetime) -> Any:
         if phase == "Started":
-            self.run = backup.start(self.services, request, name, started_at)
-            return self.run
-        assert self.run
+            pending = self.state.pending if self.state else None
+            self.state = self._carried(backup.start(self.services, request, name, started_at, pending))
+            return self.state
+        assert self.state
         if phase == "Snapshot":
-            self.snapshot = backup.take_snapshot(self.services, self.run)
-        elif phase == "Seal":
-            assert self.snapshot
-            backup.seal(self.services, self.run, self.snapshot)
+            self.state = self._carried(backup.take_snapshot(self.services, self.state))
+            return self.state
+        if phase == "Secrets":
+            if self.state.bundled:
+                self.state = self._carried(backup.take_secrets(self.services, self.state))
+            return self.state
+        if phase == "Seal":
+            backup.seal(self.services, self.state)
         elif phase == "Verify":
             with tempfile.TemporaryDirectory() as folder:
-                verify(self.services, self.run, Path(folder))
+                verify(self.services, self.state.run, Path(folder))
         elif phase == "Retain":
-            backup.retain(self.services, self.run)
+            backup.retain(self.services, self.state.run)
         else:
-            return outcome.finish(self.services, self.run)
+            return outcome.finish(self.services, self.state.run)
         return None
+
+    @staticmethod
+    def _carried(state: BackupState) -> BackupState:
+        """As Step Functions carries it from function to function: JSON, of a limited size."""
+        text = state.model_dump_json()
+        assert len(text) < 262_144
+        return BackupState.model_validate_json(text)
 
     def _fail(self, request: BackupRequest, name: str, started_at: datetime, error: HoldfastError) -> Outcome:
         cause = json.dumps({"errorMessage": str(error), "errorType": type(error).__name__})
@@ -86,7 +116,7 @@ class BackupMachine:
             input=request.model_dump(mode="json"),
             run_id=name,
             started_at=started_at,
-            run=self.run,
+            run=self.state.run if self.state else None,
             error=CaughtError(Error=type(error).__name__, Cause=cause),
         )
         return outcome.fail(self.services, event)

@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import cached_property
 
 from builders.bolt_writer import etcd_database, put, signed
 from builders.etcd_facts import etcd_facts
@@ -13,13 +14,15 @@ from holdfast.etcd.base import EtcdCluster
 from holdfast.etcd.memory import FakeEtcdCluster
 from holdfast.executions.memory import MemoryExecutions
 from holdfast.local.pki import issue_ca
-from holdfast.models.cluster import ClusterSpec, EtcdTransport
+from holdfast.models.cluster import ClusterSpec, EtcdTransport, KubernetesTransport, NodeTransport
 from holdfast.models.credentials import EtcdTls
 from holdfast.notify.memory import MemoryNotifier
 from holdfast.schedules.memory import MemorySchedules
 from holdfast.state.memory import MemoryClusters, MemoryLeases, MemoryRuns
 from holdfast.storage.faulty import Store
 from holdfast.storage.memory import MemoryBucket
+from holdfast.storage.memory_grants import MemoryGrants
+from holdfast.transports.base import Transport
 
 START = datetime(2026, 11, 20, 15, 43, 0, tzinfo=UTC)
 
@@ -54,6 +57,7 @@ class MemoryServices:
     runs: MemoryRuns = field(default_factory=MemoryRuns)
     bucket: MemoryBucket = field(default_factory=MemoryBucket)
     store: Store | None = None
+    secrets: MemoryBucket = field(default_factory=lambda: MemoryBucket("secrets"))
     credentials: MemoryCredentials = field(default_factory=MemoryCredentials)
     schedules: MemorySchedules = field(default_factory=MemorySchedules)
     executions: MemoryExecutions = field(default_factory=MemoryExecutions)
@@ -62,6 +66,32 @@ class MemoryServices:
         default_factory=lambda: FakeEtcdCluster(known=etcd_facts(), snapshot_file=small_snapshot())
     )
 
+    transport: Transport | None = None
+
+    @cached_property
+    def grants(self) -> MemoryGrants:
+        return MemoryGrants(self.bucket, clock=self.clock)
+
+    @cached_property
+    def secrets_grants(self) -> MemoryGrants:
+        return MemoryGrants(self.secrets, clock=self.clock)
+
+    @property
+    def secrets_reader(self) -> MemoryBucket:
+        return self.secrets
+
+    secrets_remover = secrets_reader
+
+    @property
+    def nodes(self) -> Callable[[NodeTransport], Transport]:
+        """The one transport of the test, whatever the spec says."""
+
+        def transport(_spec: NodeTransport) -> Transport:
+            assert self.transport, "the test reaches no nodes"
+            return self.transport
+
+        return transport
+
     @property
     def _store(self) -> Store:
         return self.store or self.bucket
@@ -69,7 +99,7 @@ class MemoryServices:
     reader = writer = remover = _store
 
     @property
-    def etcd(self) -> Callable[[EtcdTransport, EtcdTls], EtcdCluster]:
+    def etcd(self) -> Callable[[EtcdTransport | KubernetesTransport, EtcdTls], EtcdCluster]:
         return lambda _transport, _tls: self.member
 
 
@@ -86,6 +116,7 @@ def services_with(spec: ClusterSpec | None = None) -> MemoryServices:
     """With one registered cluster, "prod-1" unless given, and its secret."""
     services = MemoryServices()
     spec = spec or cluster_spec()
-    services.credentials.put(spec.transport.credentials, _SECRET)
+    if isinstance(spec.transport, EtcdTransport):
+        services.credentials.put(spec.transport.credentials, _SECRET)
     services.clusters.put(spec, replace=True)
     return services

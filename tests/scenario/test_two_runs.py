@@ -37,16 +37,15 @@ def stopped_in(phase: str, services: MemoryServices) -> BackupMachine:
 
 
 def redrive(phase: str, services: MemoryServices, machine: BackupMachine, work_dir: Path) -> None:
-    assert machine.run
+    assert machine.state
     if phase == "Snapshot":
-        backup.take_snapshot(services, machine.run)
+        backup.take_snapshot(services, machine.state)
     elif phase == "Seal":
-        assert machine.snapshot
-        backup.seal(services, machine.run, machine.snapshot)
+        backup.seal(services, machine.state)
     elif phase == "Verify":
-        verify(services, machine.run, work_dir)
+        verify(services, machine.state.run, work_dir)
     else:
-        backup.retain(services, machine.run)
+        backup.retain(services, machine.state.run)
 
 
 @pytest.mark.parametrize("phase", ["Snapshot", "Seal", "Verify", "Retain"])

@@ -11,17 +11,29 @@ from pydantic import BaseModel
 from holdfast.engine.services import Services
 from template.stack import ROOT
 
+CLEAN_UP = {
+    "clusters",
+    "leases",
+    "runs",
+    "reader",
+    "writer",
+    "remover",
+    "secrets_reader",
+    "secrets_remover",
+    "notifier",
+}
 # What each function takes from `Services`, beside the clock and etcd; a test compares it with what they really ask for.
 USES = {
     "start_backup": {"executions"},
     "backup_started": {"clusters", "leases", "runs", "writer", "credentials"},
-    "backup_snapshot": {"clusters", "leases", "runs", "reader", "writer", "credentials"},
+    "backup_snapshot": {"clusters", "leases", "runs", "reader", "writer", "credentials", "grants"},
+    "backup_secrets": {"clusters", "leases", "runs", "reader", "secrets_reader", "secrets_grants"},
     "backup_seal": {"leases", "runs", "reader", "writer"},
     "backup_verify": {"leases", "runs", "reader", "writer"},
-    "backup_retain": {"clusters", "leases", "runs", "reader", "remover"},
+    "backup_retain": {"clusters", "leases", "runs", "reader", "remover", "secrets_reader", "secrets_remover"},
     "backup_finished": {"leases", "runs", "reader", "writer", "notifier"},
-    "backup_failed": {"leases", "runs", "reader", "writer", "remover", "notifier"},
-    "backup_stopped": {"leases", "runs", "reader", "writer", "remover", "notifier"},
+    "backup_failed": CLEAN_UP,
+    "backup_stopped": CLEAN_UP,
 }
 
 

@@ -11,7 +11,7 @@ from builders.services import MemoryServices, services_with
 from builders.specs import cluster_spec
 from holdfast.engine.services import Services
 from holdfast.errors import HoldfastError
-from holdfast.models.run import BackupRequest, BackupRun
+from holdfast.models.run import BackupRequest, BackupState
 from template.handlers import USES, Watched, event_type_of, invoke, sample
 from template.stack import ROOT
 
@@ -48,7 +48,7 @@ def run_through(services: MemoryServices, until: str = "backup_finished") -> dic
     for name in CHAIN[: CHAIN.index(until) + 1]:
         event = sample(f"{name}-schedule")
         if name == "backup_seal":
-            event["snapshot"] = answers["backup_snapshot"][0].model_dump(mode="json")
+            event["state"]["snapshot"] = answers["backup_snapshot"][0].snapshot.model_dump(mode="json")
         answers[name] = watched(name, event, services)
     return answers
 
@@ -74,7 +74,7 @@ def test_an_event_of_another_kind_is_not_taken_for_a_functions_own(name: str) ->
 
 def test_the_samples_of_a_run_make_a_verified_backup(services: MemoryServices) -> None:
     answers = run_through(services)
-    assert answers["backup_started"][0] == BackupRun.model_validate(sample("backup_snapshot-schedule")["run"])
+    assert answers["backup_started"][0] == BackupState.model_validate(sample("backup_snapshot-schedule")["state"])
     assert answers["backup_finished"][0].status == "succeeded"
     assert services.notifier.outcomes == [answers["backup_finished"][0]]
 
@@ -92,8 +92,8 @@ def test_the_sample_of_a_schedule_starts_the_run_of_the_other_samples(services: 
 def test_a_run_from_the_console_needs_only_the_clusters_id(services: MemoryServices) -> None:
     event = sample("backup_started-console")
     assert event["input"] == sample("console-backup")
-    run, _ = watched("backup_started", event, services)
-    assert (run.cluster_id, run.kind) == (CLUSTER, "manual")
+    state, _ = watched("backup_started", event, services)
+    assert (state.run.cluster_id, state.run.kind) == (CLUSTER, "manual")
 
 
 def test_an_input_that_is_no_object_is_refused_in_words(services: MemoryServices) -> None:

@@ -12,10 +12,14 @@ ALL = list(statements())
 # (owner, action) pairs that AWS gives no resource to restrict to, with the reason.
 ANY_RESOURCE = {
     "TelemetryPolicy": ("xray:", "X-Ray's write calls know no resource (Service Authorization Reference)"),
+    "ClusterAccessPolicy": ("ssm:(Get|Cancel)", "a command is no resource (Service Authorization Reference)"),
     "VpcPolicy": ("ec2:", "Lambda itself calls these; it demands them on any resource (Lambda developer guide, VPC)"),
     "StateMachineRole": ("logs:|xray:", "log deliveries and traces know no resource (Step Functions developer guide)"),
 }
 
+# Read a cluster's credentials, and run commands on its nodes: a policy that the functions share which reach a cluster.
+REACH = {"secretsmanager:GetSecretValue", "ssm:CancelCommand", "ssm:GetCommandInvocation", "ssm:SendCommand"}
+REACHING = {"BackupStartedRole", "BackupSnapshotRole", "BackupSecretsRole", "BackupFailedRole", "BackupStoppedRole"}
 TELL = {"events:PutEvents", "sns:Publish"}
 CLEAN_UP = {
     "dynamodb:DeleteItem",
@@ -35,10 +39,10 @@ GRANTED: dict[str, set[str]] = {
     "BackupStartedRole": {
         "dynamodb:GetItem",
         "dynamodb:PutItem",
+        "dynamodb:UpdateItem",
         "s3:AbortMultipartUpload",
         "s3:ListBucketMultipartUploads",
         "s3:PutObject",
-        "secretsmanager:GetSecretValue",
     },
     "BackupSnapshotRole": {
         "dynamodb:GetItem",
@@ -47,9 +51,10 @@ GRANTED: dict[str, set[str]] = {
         "s3:GetObject",
         "s3:ListBucket",
         "s3:ListBucketMultipartUploads",
+        "s3:ListMultipartUploadParts",
         "s3:PutObject",
-        "secretsmanager:GetSecretValue",
     },
+    "BackupSecretsRole": {"dynamodb:GetItem", "dynamodb:UpdateItem", "s3:GetObject", "s3:ListBucket", "s3:PutObject"},
     "BackupSealRole": {"dynamodb:UpdateItem", "s3:GetObject", "s3:ListBucket", "s3:PutObject"},
     "BackupVerifyRole": {"dynamodb:UpdateItem", "s3:GetObject", "s3:ListBucket", "s3:PutObject"},
     "BackupRetainRole": {
@@ -71,6 +76,11 @@ GRANTED: dict[str, set[str]] = {
     "BackupStoppedRole": CLEAN_UP,
     "ScheduleRole": {"lambda:InvokeFunction"},
 }
+
+
+JSON = ("manifest.json", "verified.json", "damaged.json")
+SNAPSHOTS = ["${SnapshotsBucket.Arn}/*/snapshot.db.zst", "${SnapshotsBucket.Arn}/*/snapshot.db.gz"]
+SECRETS = ["${SecretsBucket.Arn}/*/bundle.tar", "${SecretsBucket.Arn}/*/certificates.pem"]
 
 
 def of(owner: str, action: str) -> list[str]:
@@ -121,20 +131,23 @@ def test_the_functions_that_delete_are_retain_and_the_clean_up() -> None:
 
 @pytest.mark.parametrize("role", ["BackupFailedRole", "BackupStoppedRole"])
 def test_the_clean_up_cannot_touch_a_manifest(role: str) -> None:
-    assert of(role, "s3:DeleteObjectVersion") == ["${SnapshotsBucket.Arn}/*/snapshot.db.zst"]
+    urls = "${SnapshotsBucket.Arn}/*/runs/*/upload.txt"
+    assert of(role, "s3:DeleteObjectVersion") == [*SNAPSHOTS, urls, *SECRETS]
     assert of(role, "s3:PutObject") == ["${SnapshotsBucket.Arn}/*/runs/*/report.json"]
 
 
 def test_only_seal_can_put_a_manifest_and_only_verify_a_verdict() -> None:
     putting = {
         name: {each.owner for each in ALL if "s3:PutObject" in each.actions and _covers(each, name)}
-        for name in ("manifest.json", "verified.json", "damaged.json", "snapshot.db.zst")
+        for name in (*JSON, "snapshot.db.zst", "snapshot.db.gz", "bundle.tar")
     }
     assert putting == {
         "manifest.json": {"BackupSealRole"},
         "verified.json": {"BackupVerifyRole"},
         "damaged.json": {"BackupVerifyRole"},
         "snapshot.db.zst": {"BackupSnapshotRole"},
+        "snapshot.db.gz": {"BackupSnapshotRole"},
+        "bundle.tar": {"BackupSecretsRole"},
     }
 
 
@@ -142,16 +155,49 @@ def _covers(statement: Statement, name: str) -> bool:
     return any(text_of(resource).endswith((f"/{name}", ".Arn}/*")) for resource in statement.resources)
 
 
-def test_only_functions_that_talk_to_etcd_read_secrets_and_only_our_own() -> None:
-    action = "secretsmanager:GetSecretValue"
-    assert {each.owner for each in ALL if action in each.actions} == {"BackupStartedRole", "BackupSnapshotRole"}
-    for role in ("BackupStartedRole", "BackupSnapshotRole"):
-        (secret,) = of(role, action)
-        assert secret.endswith(":secret:holdfast/*")
+def test_only_functions_that_reach_a_cluster_have_its_credentials_and_only_our_own() -> None:
+    found = {action for each in ALL if each.owner == "ClusterAccessPolicy" for action in each.actions}
+    assert {action for action in found if not action.startswith("kms:")} == REACH
+    attached = {
+        name
+        for name, role in resources("AWS::IAM::Role").items()
+        if {"Ref": "ClusterAccessPolicy"} in role.get("ManagedPolicyArns", ())
+    }
+    assert attached == REACHING
+    assert {each.owner for each in ALL if REACH & set(each.actions)} == {"ClusterAccessPolicy"}
+    (secret,) = of("ClusterAccessPolicy", "secretsmanager:GetSecretValue")
+    assert secret.endswith(":secret:holdfast/*")
 
 
-def test_nobody_touches_the_secrets_bucket() -> None:
-    assert not [each for each in ALL for resource in each.resources if "SecretsBucket" in text_of(resource)]
+def test_commands_run_on_tagged_nodes_only_and_by_one_document() -> None:
+    sending = [each for each in ALL if "ssm:SendCommand" in each.actions]
+    on_nodes = [each for each in sending if each.condition]
+    assert [text_of(resource) for each in sending if not each.condition for resource in each.resources] == [
+        "arn:${AWS::Partition}:ssm:${AWS::Region}::document/AWS-RunShellScript"
+    ]
+    assert [each.condition for each in on_nodes] == [{"StringEquals": {"ssm:resourceTag/holdfast": "node"}}]
+
+
+def test_nobody_reads_a_secrets_bundle() -> None:
+    reading = {
+        (each.owner, text_of(resource))
+        for each in ALL
+        for resource in each.resources
+        if "SecretsBucket" in text_of(resource) and "s3:GetObject" in each.actions
+    }
+    assert reading == {("BackupSecretsRole", "${SecretsBucket.Arn}/*/certificates.pem")}
+
+
+def test_who_writes_secrets_writes_no_snapshots_and_the_other_way_round() -> None:
+    writing = {
+        (each.owner, text_of(resource).partition(".")[0])
+        for each in ALL
+        for resource in each.resources
+        if "s3:PutObject" in each.actions
+    }
+    owners = {bucket: {owner for owner, there in writing if there == bucket} for _, bucket in writing}
+    assert owners["${SecretsBucket"] == {"BackupSecretsRole"}
+    assert "BackupSecretsRole" not in owners["${SnapshotsBucket"]
 
 
 def test_keys_are_used_through_their_service_alone() -> None:
@@ -160,6 +206,8 @@ def test_keys_are_used_through_their_service_alone() -> None:
             services = statement.condition["StringEquals"]["kms:ViaService"]
             (key,) = statement.resources
             service = {"SnapshotsKey": "s3", "SecretsKey": "secretsmanager", "TopicKey": "sns"}[key["Fn::GetAtt"][0]]
+            if statement.owner == "BackupSecretsRole":
+                service = "s3"
             assert services == {"Fn::Sub": f"{service}.${{AWS::Region}}.amazonaws.com"}, statement.owner
 
 

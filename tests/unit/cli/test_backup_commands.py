@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from builders.backed_up import in_gzip, through_nodes
 from builders.command_line import holdfast
 from builders.machine import BackupMachine
 from builders.runs import failed, run_record, succeeded
@@ -59,6 +60,64 @@ def test_show_has_the_manifest_and_what_the_verification_found() -> None:
     assert shown["verification"]["database"]["live_keys"] == 38
     assert shown["damage"] is None
     assert "38 live" in holdfast("backup", "show", "prod-1", backup, services=services).stdout
+
+
+def test_show_has_the_node_and_what_the_bundles_of_the_nodes_hold() -> None:
+    services, backup = backed_up()
+    assert "none: only a path that reaches" in holdfast("backup", "show", "prod-1", backup, services=services).stdout
+    through_nodes(services, backup)
+    lines = holdfast("backup", "show", "prod-1", backup, services=services).stdout.splitlines()
+    assert "through   ssh, on node n2" in lines
+    assert f"secrets   n1, n2, in the secrets bucket below prod-1/{backup}/" in lines
+    header, first, second = (line.split() for line in lines[lines.index("") + 1 :][:3])
+    assert header == ["NODE", "FILES", "SIZE", "FIRST", "CERTIFICATE", "TO", "END", "ENCRYPTION", "KEYS"]
+    assert first == ["n1", "31", "41.5", "kB", "2027-03-04", "pki/apiserver.crt", "aescbc:key1,", "identity:-"]
+    assert second == ["n2", "31", "41.5", "kB", "-", "-"]
+
+
+def test_show_as_json_has_every_field_of_a_bundle() -> None:
+    services, backup = backed_up()
+    through_nodes(services, backup)
+    manifest = holdfast("backup", "show", "prod-1", backup, "-o", "json", services=services).value["manifest"]
+    assert (manifest["source"]["transport"], manifest["source"]["node"]) == ("ssh", "n2")
+    assert manifest["snapshot"]["compression"] == "zstd"
+    assert manifest["bundles"][0] == {
+        "node": "n1",
+        "key": f"prod-1/{backup}/n1/bundle.tar",
+        "size": 41_500,
+        "object_sha256": "0" * 64,
+        "compression": "gzip",
+        "files": 31,
+        "certificates": [
+            {"path": "pki/ca.crt", "subject": "CN=kubernetes", "not_after": "2036-01-01T00:00:00Z", "is_ca": True},
+            {
+                "path": "pki/apiserver.crt",
+                "subject": "CN=kube-apiserver",
+                "not_after": "2027-03-04T00:00:00Z",
+                "is_ca": False,
+            },
+        ],
+        "encryption_keys": ["aescbc:key1", "identity:-"],
+    }
+
+
+def test_a_backup_in_gzip_is_listed_shown_verified_and_downloaded_as_any_other(tmp_path: Path) -> None:
+    services, backup = backed_up()
+    sent = in_gzip(services, backup).snapshot
+    (entry,) = holdfast("backup", "list", "prod-1", "-o", "json", services=services).value["backups"]
+    assert (entry["state"], entry["size"]) == ("verified", sent.size)
+    assert sent.key in holdfast("backup", "show", "prod-1", backup, services=services).stdout
+    assert holdfast("backup", "verify", "prod-1", backup, services=services).stdout.startswith(f"sound: {backup}")
+    ended = holdfast("backup", "download", "prod-1", backup, str(tmp_path), "-o", "json", services=services)
+    assert Path(ended.value["path"]).name == "snapshot.db"
+    assert Path(ended.value["path"]).read_bytes() == services.member.snapshot_file
+
+
+def test_download_says_which_files_of_the_nodes_it_leaves(tmp_path: Path) -> None:
+    services, backup = backed_up()
+    through_nodes(services, backup)
+    shown = holdfast("backup", "download", "prod-1", backup, str(tmp_path), services=services).stdout
+    assert f"not fetched  prod-1/{backup}/n1/bundle.tar in the secrets bucket" in shown
 
 
 def test_latest_is_the_newest_verified_one() -> None:

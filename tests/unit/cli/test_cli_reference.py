@@ -60,6 +60,7 @@ ARGUMENTS = {
     "cluster apply": ["-f", str(ROOT / "docs" / "examples" / "cluster.yaml"), "--replace"],
     "cluster list": [],
     "cluster show": ["prod-1"],
+    "cluster check": ["prod-1"],
     "cluster remove": ["prod-1"],
     "backup run": ["prod-1"],
     "backup list": ["prod-1"],
@@ -78,6 +79,7 @@ def test_the_keys_of_every_json_value_are_those_of_the_table(command: str, tmp_p
     services, names = a_run_and_a_backup()
     if command == "cluster apply":
         spec = load_cluster_spec(ROOT / "docs" / "examples" / "cluster.yaml")
+        assert spec.transport.kind == "etcd"
         services.credentials.put(spec.transport.credentials, client_secret())
     names["DIR"] = str(tmp_path)
     arguments = [names.get(argument, argument) for argument in ARGUMENTS[command]]
@@ -88,4 +90,4 @@ def test_the_keys_of_every_json_value_are_those_of_the_table(command: str, tmp_p
 
 def test_the_table_was_read() -> None:
     assert KEYS["backup show"] == {"manifest", "verification", "damage"}
-    assert len(KEYS) == 18
+    assert len(KEYS) == 19

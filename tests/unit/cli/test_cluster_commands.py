@@ -60,8 +60,8 @@ def test_a_file_that_is_not_there_exits_2() -> None:
 def test_list_shows_each_cluster_in_a_row() -> None:
     ended = holdfast("cluster", "list", services=services_with())
     header, row = ended.stdout.splitlines()
-    assert header.split() == ["ID", "DRIVER", "ENDPOINTS", "SCHEDULE", "KEEPS"]
-    assert row.split() == ["prod-1", "kubeadm", "2", "0", "3", "*", "*", "*", "Europe/Berlin", "30"]
+    assert header.split() == ["ID", "DRIVER", "REACHED", "SCHEDULE", "KEEPS"]
+    assert row.split() == ["prod-1", "kubeadm", "etcd,", "2", "0", "3", "*", "*", "*", "Europe/Berlin", "30"]
 
 
 def test_show_has_the_spec_and_the_schedule_that_is_in_force() -> None:

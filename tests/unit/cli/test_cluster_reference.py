@@ -3,10 +3,11 @@
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, get_args, get_origin
 
 import pytest
 from pydantic import BaseModel
+from pydantic_core import PydanticUndefined
 
 from holdfast.cli.spec_file import parse_cluster_spec
 from holdfast.errors import InvalidInputError
@@ -21,7 +22,7 @@ REFUSED = re.findall(r"^\| `([^`]+)` \| `(cron_[a-z_]+)` \|", TEXT, re.MULTILINE
 
 
 def test_the_reference_has_what_these_tests_read() -> None:
-    assert (len(FILES), len(CONVERTED), len(REFUSED)) == (2, 9, 11)
+    assert (len(FILES), len(CONVERTED), len(REFUSED)) == (6, 9, 11)
 
 
 @pytest.mark.parametrize("text", FILES)
@@ -44,20 +45,60 @@ def test_a_schedule_that_the_reference_calls_refused_is_refused(written: str, co
     assert caught.value.code == code
 
 
+def test_every_transport_has_a_file_in_the_reference() -> None:
+    kinds = [parse_cluster_spec(text, "cluster.md").transport.kind for text in FILES]
+
+    assert set(kinds) == {kind for kind, _ in TRANSPORTS}
+
+
 def test_the_reference_lists_exactly_the_fields_that_there_are() -> None:
-    listed = set(re.findall(r"^\| `([a-z_.]+)` \| [^|]* \| [A-Z`]", TEXT.split("## Schedules")[0], re.MULTILINE))
+    listed = re.findall(
+        r"^\| `([a-z_.]+)` \| [^|]* \| [A-Z`]", TEXT.split("## Fields")[1].split("Of `transport`")[0], re.MULTILINE
+    )
 
-    assert listed - {"schedule"} == set(fields(ClusterSpec))
+    assert sorted(set(listed) - {"schedule"}) == sorted(name for name in fields(ClusterSpec) if name != "transport")
 
 
-def fields(model: type[BaseModel], prefix: str = "") -> Iterator[str]:
-    for name, field in model.model_fields.items():
-        nested = [each for each in (field.annotation, *get_args(field.annotation)) if is_model(each)]
-        if nested:
-            yield from fields(nested[0], f"{prefix}{name}.")
+def test_the_reference_lists_exactly_the_fields_of_each_transport_with_their_defaults() -> None:
+    listed = set(re.findall(r"^\| `([a-z]+)` \| `([a-z_.]+)` \| ([^|]*) \|", TEXT, re.MULTILINE))
+    there = {(kind, name) for kind, model in TRANSPORTS for name in fields(model, with_lists=True)}
+
+    assert {(kind, name) for kind, name, _ in listed} == {each for each in there if each[1] not in ("kind", "jump")}
+    for kind, name, default in listed:
+        known = default_of(dict(TRANSPORTS)[kind], name)
+        if known is PydanticUndefined:
+            assert default.startswith("required"), (kind, name)
+        elif isinstance(known, str | int):
+            assert default == f"`{known}`", (kind, name)
         else:
+            assert default != "required", (kind, name)
+
+
+def default_of(model: type[BaseModel], path: str) -> Any:
+    name, _, rest = path.partition(".")
+    field = model.model_fields[name]
+    return default_of(next(models(field.annotation)), rest) if rest else field.default
+
+
+def fields(model: type[BaseModel], prefix: str = "", *, with_lists: bool = False) -> Iterator[str]:
+    """Dotted names. What is one of several models is a name of its own; so is, `with_lists`, a list of models."""
+    for name, field in model.model_fields.items():
+        nested = list(models(field.annotation))
+        is_list = get_origin(field.annotation) is tuple
+        if len(nested) != 1 or is_list:
             yield f"{prefix}{name}"
+        if len(nested) == 1 and (with_lists or not is_list):
+            yield from fields(nested[0], f"{prefix}{name}.", with_lists=with_lists)
 
 
-def is_model(annotation: Any) -> bool:
-    return isinstance(annotation, type) and issubclass(annotation, BaseModel)
+def models(annotation: Any) -> Iterator[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    for argument in get_args(annotation):
+        yield from models(argument)
+
+
+TRANSPORTS = [
+    (get_args(model.model_fields["kind"].annotation)[0], model)
+    for model in models(ClusterSpec.model_fields["transport"].annotation)
+]

@@ -6,6 +6,7 @@ import pytest
 
 from holdfast.cli.spec_file import load_cluster_spec, parse_cluster_spec
 from holdfast.errors import InvalidInputError
+from holdfast.models.cluster import EtcdTransport
 from holdfast.planning.schedule import schedule_request
 
 EXAMPLE = Path(__file__).parents[3] / "docs" / "examples" / "cluster.yaml"
@@ -50,6 +51,7 @@ def test_the_example_of_the_documentation_is_valid_with_its_schedule() -> None:
 def test_a_good_file_is_a_spec() -> None:
     spec = parse_cluster_spec(GOOD, "cluster.yaml")
 
+    assert isinstance(spec.transport, EtcdTransport)
     assert (spec.id, len(spec.transport.endpoints), spec.retention.keep_last) == ("prod-1", 2, 30)
 
 
@@ -116,6 +118,128 @@ def test_an_id_of_digits_in_quotes_is_fine() -> None:
 )
 def test_a_mistake_is_shown_with_its_place_and_a_hint(old: str, new: str, expected: str) -> None:
     assert [line for line in mistakes(changed(old, new)) if line.startswith(f"cluster.yaml:{expected}")]
+
+
+SSH = """\
+id: prod-1
+driver: kubeadm
+transport:
+  kind: ssh
+  user: core
+  credentials: holdfast/prod-1/ssh
+  nodes:
+    - name: n1
+      host: 10.0.0.1
+      host_keys: ["SHA256:47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU"]
+    - {name: n2, host: 10.0.0.2}
+  jump:
+    host: jump.example.com
+"""
+SSM = "id: a\ndriver: kubeadm\ntransport:\n  kind: ssm\n  nodes:\n    - {name: n1, instance: i-0123456789abcdef0}\n"
+KUBERNETES = "id: a\ndriver: kubeadm\ntransport:\n  kind: kubernetes\n  via: pod\n  credentials: holdfast/a/api\n"
+FINGERPRINT = "SHA256:47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU"
+KNOWN_OF_SSH = "kind, nodes, user, credentials, jump"
+
+
+@pytest.mark.parametrize("text", [SSH, SSM, KUBERNETES])
+def test_a_good_file_of_each_transport_is_a_spec(text: str) -> None:
+    assert parse_cluster_spec(text, "cluster.yaml").transport.kind in text
+
+
+@pytest.mark.parametrize(
+    ("good", "old", "new", "expected"),
+    [
+        (
+            SSH,
+            "ssh\n  user",
+            "shh\n  user",
+            "4:9: transport.kind: must be etcd, ssh, ssm or kubernetes (did you mean ssh?)",
+        ),
+        (SSH, "kind: ssh", "kind: [ssh]", "4:9: transport.kind: must be etcd, ssh, ssm or kubernetes"),
+        (SSH, "kind: ssh", "kind: telepathy", "4:9: transport.kind: must be etcd, ssh, ssm or kubernetes"),
+        (SSH, "kind: ssh", "kind:", "4:8: transport.kind: is empty (etcd, ssh, ssm or kubernetes)"),
+        (SSH, "  kind: ssh\n", "", "4:3: transport.kind: is missing (etcd, ssh, ssm or kubernetes)"),
+        (SSH, "  user: core\n", "", "4:3: transport.user: is missing (root, or one that may use sudo"),
+        (SSH, "user:", "user: core\n  usr:", "6:3: transport.usr: there is no such field (did you mean user?)"),
+        (
+            SSH,
+            "user:",
+            "user: core\n  zzz:",
+            f"6:3: transport.zzz: there is no such field (known here: {KNOWN_OF_SSH})",
+        ),
+        (
+            SSH,
+            "host_keys",
+            "hostkeys",
+            "10:7: transport.nodes.0.hostkeys: there is no such field (did you mean host_keys?)",
+        ),
+        (SSH, ", host: 10.0.0.2", "", "11:7: transport.nodes.1.host: is missing (the node's address)"),
+        (
+            SSH,
+            FINGERPRINT,
+            "MD5:16:27:ac",
+            "10:19: transport.nodes.0.host_keys.0: string should match pattern '^SHA256:[A-Za-z0-9+/]{43}$' (SHA256",
+        ),
+        (SSH, "10.0.0.1", "http://10.0.0.1", "9:13: transport.nodes.0.host: string should match pattern"),
+        (SSH, "n2", "n1", "8:5: transport.nodes: two nodes have the same name"),
+        (
+            SSH,
+            "jump.example.com",
+            "jump.example.com\n    prt: 22",
+            "14:5: transport.jump.prt: there is no such field (did you",
+        ),
+        (
+            SSH,
+            "jump.example.com",
+            "jump.example.com\n    port: 0",
+            "14:11: transport.jump.port: input should be greater",
+        ),
+        (SSM, "i-0123456789abcdef0", "n1", "6:28: transport.nodes.0.instance: string should match pattern"),
+        (
+            SSM,
+            "ssm\n",
+            "ssm\n  credentials: holdfast/a/x\n",
+            "5:3: transport.credentials: there is no such field (known here: kind, nodes)",
+        ),
+        (
+            SSM,
+            "nodes:\n    - {name: n1, instance: i-0123456789abcdef0}",
+            "nodes: []",
+            "5:10: transport.nodes: needs at least 1 entry",
+        ),
+        (SSM, "- {name: n1, instance: i-0123456789abcdef0}", "n1: x", "6:5: transport.nodes: must be a list"),
+        (KUBERNETES, "via: pod", "via: ssh", "5:8: transport.via: input should be 'port-forward', 'exec' or 'pod'"),
+        (
+            KUBERNETES,
+            "  via: pod\n",
+            "",
+            "4:3: transport: etcd_credentials belong to via: port-forward, which needs them",
+        ),
+        (
+            KUBERNETES,
+            "holdfast/a/api",
+            "api",
+            "6:16: transport.credentials: the name of a secret starts with holdfast/",
+        ),
+    ],
+)
+def test_a_mistake_within_a_transport_is_shown_as_the_file_has_it_and_alone(
+    good: str, old: str, new: str, expected: str
+) -> None:
+    """Pydantic names the chosen transport in its paths, and calls a list too short when its entries are wrong."""
+    assert old in good
+    (line,) = mistakes(good.replace(old, new))
+    assert line.startswith(f"cluster.yaml:{expected}")
+
+
+def test_more_nodes_than_a_cluster_has_are_refused() -> None:
+    many = "".join(f"    - {{name: n{number}, instance: i-{number:017x}}}\n" for number in range(31))
+    (line,) = mistakes(SSM.partition("    - ")[0] + many)
+    assert line.startswith("cluster.yaml:6:5: transport.nodes: has 31 entries, at most 30 are taken")
+
+
+def test_a_kind_that_is_a_pasted_secret_is_not_shown() -> None:
+    assert "c2VjcmV0" not in "\n".join(mistakes(SSH.replace("kind: ssh", "kind: c2VjcmV0c2VjcmV0")))
 
 
 @pytest.mark.parametrize(("text", "said"), [("", "empty"), ("# nothing\n", "empty"), ("- a\n", "must be a mapping")])

@@ -1,14 +1,14 @@
-"""What a manifest vouches for: one backup, its own."""
+"""What a listing tells, and what a manifest vouches for: one backup, its own."""
 
 from typing import Any
 
 import pytest
 
-from builders.backed_up import CLUSTER, one_backup, only_backup, rewrite_manifest
+from builders.backed_up import CLUSTER, in_gzip, one_backup, only_backup, rewrite_manifest
 from builders.services import MemoryServices
-from holdfast.engine.catalog import load_manifest
+from holdfast.engine.catalog import list_backups, load_manifest
 from holdfast.errors import DamagedError, HoldfastError, PermanentError
-from holdfast.planning.naming import MANIFEST, backup_key
+from holdfast.planning.naming import GZIPPED_SNAPSHOT, MANIFEST, SNAPSHOT, backup_key
 
 
 @pytest.fixture
@@ -50,3 +50,34 @@ def test_a_manifest_of_a_newer_form_is_no_damage(services: MemoryServices) -> No
     rewrite_manifest(services, backup, schema_version=2)
     error = refusal(services, backup)
     assert (type(error), error.code) == (PermanentError, "manifest_newer")
+
+
+@pytest.mark.parametrize("name", [SNAPSHOT, GZIPPED_SNAPSHOT])
+def test_a_listing_takes_either_object_for_the_snapshot_and_none_for_damage(
+    services: MemoryServices, name: str
+) -> None:
+    backup = only_backup(services)
+    if name == GZIPPED_SNAPSHOT:
+        in_gzip(services, backup)
+    key = backup_key(CLUSTER, backup, name)
+    (entry,) = list_backups(services.bucket, CLUSTER)
+    assert (entry.state, entry.size) == ("verified", services.bucket.head(key).size)
+    services.bucket.remove([key])
+    (entry,) = list_backups(services.bucket, CLUSTER)
+    assert (entry.state, entry.size) == ("damaged", 0)
+
+
+def test_an_object_of_either_name_without_a_manifest_is_a_leftover(services: MemoryServices) -> None:
+    backup = only_backup(services)
+    in_gzip(services, backup)
+    services.bucket.remove([backup_key(CLUSTER, backup, MANIFEST)])
+    assert [entry.state for entry in list_backups(services.bucket, CLUSTER)] == ["unsealed"]
+
+
+def test_the_name_of_the_object_and_its_compression_agree(services: MemoryServices) -> None:
+    backup = only_backup(services)
+    manifest = in_gzip(services, backup)
+    assert load_manifest(services.bucket, CLUSTER, backup)[0] == manifest
+    wrong = manifest.snapshot.model_copy(update={"compression": "zstd"})
+    rewrite_manifest(services, backup, snapshot=wrong.model_dump(mode="json"))
+    assert refusal(services, backup).code == "manifest_invalid"

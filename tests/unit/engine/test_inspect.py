@@ -1,5 +1,6 @@
-"""A snapshot file of any form: plain, any way of zstd, cut, rotten or endless, it is read or refused in words."""
+"""A snapshot file of any form: plain, any way of zstd or gzip, cut, rotten, endless: it is read or refused in words."""
 
+import gzip
 import io
 import struct
 from pathlib import Path
@@ -8,19 +9,25 @@ import pytest
 import zstandard
 
 from builders.bolt_writer import etcd_database, put, signed
+from builders.compressed import gzip_member, gzip_table_of
 from builders.real_etcd import DATA, real_snapshot
 from holdfast.engine.inspect import decompress, inspect_file, unpack_stream
 from holdfast.errors import DamagedError, InvalidInputError, PermanentError
-from holdfast.etcd.format.seekable import MAX_FRAMES, SeekTable
+from holdfast.etcd.format.compression import MAX_FRAMES
+from holdfast.etcd.format.seekable import SeekTable
 
 SNAPSHOT = signed(etcd_database([put(number, b"/registry/pods/a/%d" % number, b"v" * 500) for number in range(2, 90)]))
 
-
 TABLE = SeekTable([(100, 10_000)] * 5).to_bytes()
+GZIP_TABLE = gzip_table_of([(100, 10_000)] * 5)
 
 
 def frames(raw: bytes, size: int) -> bytes:
     return b"".join(zstandard.compress(raw[start : start + size]) for start in range(0, len(raw), size))
+
+
+def members(raw: bytes, size: int) -> bytes:
+    return b"".join(gzip_member(raw[start : start + size]) for start in range(0, len(raw), size))
 
 
 def skippable(content: bytes, magic: int = 0x184D2A50) -> bytes:
@@ -35,6 +42,12 @@ COMPRESSED = {
     "skippable frames around": skippable(b"x" * 9_000) + zstandard.compress(SNAPSHOT) + TABLE,
     "frames of a byte": frames(SNAPSHOT[:64], 1) + zstandard.compress(SNAPSHOT[64:]),
     "an empty frame": zstandard.compress(b"") + zstandard.compress(SNAPSHOT),
+    "one member": gzip_member(SNAPSHOT),
+    "a member with a name and a time": gzip.compress(SNAPSHOT, mtime=1_760_000_000),
+    "members and a table": members(SNAPSHOT, 10_000) + GZIP_TABLE,
+    "members of a byte": members(SNAPSHOT[:64], 1) + gzip_member(SNAPSHOT[64:]),
+    "an empty member": gzip_member(b"") + gzip_member(SNAPSHOT),
+    "a table before the members": GZIP_TABLE + gzip_member(SNAPSHOT),
 }
 
 
@@ -59,7 +72,7 @@ def test_a_compressed_file_and_a_plain_one_give_the_same_summary(name: str, tmp_
 
 
 @pytest.mark.parametrize("form", COMPRESSED)
-def test_every_form_of_zstd_is_read_whatever_the_name_says(form: str, tmp_path: Path) -> None:
+def test_every_form_of_zstd_and_gzip_is_read_whatever_the_name_says(form: str, tmp_path: Path) -> None:
     assert inspect_bytes(tmp_path, COMPRESSED[form], "snapshot.db") == SNAPSHOT[-32:].hex()
 
 
@@ -75,16 +88,31 @@ def test_a_stream_may_come_in_chunks_of_any_size(form: str, chunk: int) -> None:
 @pytest.mark.parametrize("form", COMPRESSED)
 def test_a_compressed_snapshot_cut_anywhere_is_refused(form: str, tmp_path: Path) -> None:
     """Between two frames the compression shows nothing: there the missing trailer does."""
-    data = COMPRESSED[form].removesuffix(TABLE)
+    data = COMPRESSED[form].removesuffix(TABLE).removesuffix(GZIP_TABLE)
     for length in {4, 5, 9, 100, len(data) - 1} | set(range(0, len(data), max(len(data) // 40, 1))):
         assert inspect_bytes(tmp_path, data[:length]).startswith("snapshot_")
 
 
-@pytest.mark.parametrize("kept", [1, 4, 8, 9, len(TABLE) - 1])
-def test_a_cut_in_the_seek_table_is_refused(kept: int, tmp_path: Path) -> None:
-    data = COMPRESSED["frames and a seek table"].removesuffix(TABLE)
+@pytest.mark.parametrize(("form", "table"), [("frames and a seek table", TABLE), ("members and a table", GZIP_TABLE)])
+@pytest.mark.parametrize("kept", [1, 4, 8, 9, -1])
+def test_a_cut_in_the_seek_table_is_refused(form: str, table: bytes, kept: int, tmp_path: Path) -> None:
+    data = COMPRESSED[form].removesuffix(table)
     assert inspect_bytes(tmp_path, data) == SNAPSHOT[-32:].hex()
-    assert inspect_bytes(tmp_path, data + TABLE[:kept]) == "snapshot_compression_invalid"
+    assert inspect_bytes(tmp_path, data + table[:kept]) == "snapshot_compression_invalid"
+
+
+@pytest.mark.parametrize("garbage", [b"\0", b"\0" * 512, b"garbage", b"\x1f", b"\x1f\x8b", zstandard.compress(b"more")])
+def test_what_stands_behind_the_last_member_is_refused_although_gzip_passes_over_it(
+    garbage: bytes, tmp_path: Path
+) -> None:
+    for form in ("one member", "members and a table"):
+        assert inspect_bytes(tmp_path, COMPRESSED[form] + garbage) == "snapshot_compression_invalid"
+
+
+def test_a_member_whose_checksum_does_not_fit_is_refused(tmp_path: Path) -> None:
+    data = bytearray(COMPRESSED["one member"])
+    data[-5] ^= 1
+    assert inspect_bytes(tmp_path, bytes(data)) == "snapshot_compression_invalid"
 
 
 def test_a_stream_that_is_no_zstd_is_refused(tmp_path: Path) -> None:
@@ -92,7 +120,7 @@ def test_a_stream_that_is_no_zstd_is_refused(tmp_path: Path) -> None:
     for wrong in (data + b"garbage", data[:4] + b"\xff" * 500, data + data[:10]):
         assert inspect_bytes(tmp_path, wrong) == "snapshot_compression_invalid"
     assert inspect_bytes(tmp_path, data + data) == "snapshot_truncated"
-    for chunks in ([], [b""], [SNAPSHOT]):
+    for chunks in ([], [b""], [SNAPSHOT], [b"\x28"], [b"\x1f"]):
         with pytest.raises(DamagedError, match="snapshot_compression_invalid"):
             list(decompress(chunks))
 
@@ -105,18 +133,22 @@ def test_what_is_no_snapshot_is_refused_by_its_trailer(tmp_path: Path) -> None:
     assert inspect_bytes(tmp_path, signed(b"apiVersion: v1\n".ljust(1024))) == "snapshot_meta_invalid"
 
 
-def test_a_stream_that_grows_beyond_its_limit_is_stopped() -> None:
-    bomb = zstandard.compress(bytes(400 << 20))
-    assert len(bomb) < 50_000
+@pytest.mark.parametrize(
+    "bomb", [zstandard.compress(bytes(400 << 20)), gzip_member(bytes(100 << 20))], ids=["zstd", "gzip"]
+)
+def test_a_stream_that_grows_beyond_its_limit_is_stopped(bomb: bytes) -> None:
+    assert len(bomb) < 500_000
     out = io.BytesIO()
     with pytest.raises(PermanentError, match="snapshot_too_large"):
         unpack_stream([bomb], out, max_size=64 << 20)
     assert len(out.getvalue()) <= 64 << 20
 
 
-def test_a_stream_of_endless_empty_frames_is_stopped() -> None:
-    empty = zstandard.compress(b"")
-    with pytest.raises(DamagedError, match="more than 1048576 zstd frames"):
+@pytest.mark.parametrize(
+    ("name", "empty"), [("zstd", zstandard.compress(b"")), ("gzip", gzip_member(b""))], ids=["zstd", "gzip"]
+)
+def test_a_stream_of_endless_empty_frames_is_stopped(name: str, empty: bytes) -> None:
+    with pytest.raises(DamagedError, match=f"more than 1048576 {name} frames"):
         unpack_stream((empty * 400 for _ in range(MAX_FRAMES // 400 + 1)), io.BytesIO())
 
 

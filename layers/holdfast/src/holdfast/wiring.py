@@ -11,12 +11,14 @@ from typing import TYPE_CHECKING, Any
 from holdfast.credentials.base import CredentialStore
 from holdfast.etcd.base import EtcdCluster
 from holdfast.executions.base import Executions
-from holdfast.models.cluster import EtcdTransport
+from holdfast.models.cluster import EtcdTransport, KubernetesTransport, NodeTransport, SshTransport, SsmTransport
 from holdfast.models.credentials import EtcdTls
 from holdfast.notify.base import Notifier
 from holdfast.schedules.base import Schedules
 from holdfast.settings import Settings
 from holdfast.state.base import ClusterRegistry, Leases, Runs
+from holdfast.storage.base import UploadGrants
+from holdfast.transports.base import Transport
 
 if TYPE_CHECKING:
     import boto3
@@ -26,12 +28,6 @@ if TYPE_CHECKING:
 
 def _utc_now() -> datetime:
     return datetime.now(UTC)
-
-
-def _etcd(transport: EtcdTransport, tls: EtcdTls) -> EtcdCluster:
-    from holdfast.etcd.client import GrpcEtcdCluster
-
-    return GrpcEtcdCluster(transport.endpoints, tls, server_name=transport.server_name)
 
 
 class AwsServices:
@@ -65,8 +61,37 @@ class AwsServices:
         return _utc_now
 
     @property
-    def etcd(self) -> Callable[[EtcdTransport, EtcdTls], EtcdCluster]:
-        return _etcd
+    def etcd(self) -> Callable[[EtcdTransport | KubernetesTransport, EtcdTls], EtcdCluster]:
+        return self._etcd
+
+    def _etcd(self, transport: EtcdTransport | KubernetesTransport, tls: EtcdTls) -> EtcdCluster:
+        if isinstance(transport, KubernetesTransport):
+            from holdfast.transports.kubernetes.etcd import kubernetes_etcd
+
+            return kubernetes_etcd(transport, self.credentials.kubernetes(transport.credentials), tls)
+        from holdfast.etcd.client import GrpcEtcdCluster
+
+        return GrpcEtcdCluster(transport.endpoints, tls, server_name=transport.server_name)
+
+    @property
+    def nodes(self) -> Callable[[NodeTransport], Transport]:
+        return self._nodes
+
+    def _nodes(self, transport: NodeTransport) -> Transport:
+        if isinstance(transport, SsmTransport):
+            from holdfast.transports.ssm.transport import SsmNodes
+
+            return SsmNodes(transport, self._client("ssm"))
+        if isinstance(transport, SshTransport):
+            from holdfast.transports.ssh.transport import SshNodes
+
+            key = self.credentials.ssh_key(transport.credentials)
+            jump = transport.jump
+            jump_key = self.credentials.ssh_key(jump.credentials) if jump and jump.credentials else key
+            return SshNodes(transport, key, jump_key)
+        from holdfast.transports.kubernetes.transport import KubernetesNodes
+
+        return KubernetesNodes(transport, self.credentials.kubernetes(transport.credentials))
 
     @cached_property
     def clusters(self) -> ClusterRegistry:
@@ -87,13 +112,44 @@ class AwsServices:
         return DynamoRuns(self._dynamodb, self._settings.require("table"))
 
     @cached_property
-    def _snapshots(self) -> "S3Bucket":
-        from holdfast.storage.s3 import S3Bucket
+    def _s3(self) -> Any:
         from holdfast.storage.s3_client import s3_client
 
-        checksums = self._settings.s3_checksums
-        client = s3_client(self._session, endpoint_url=self._endpoint_url, checksums=checksums)
-        return S3Bucket(client, self._settings.require("snapshots_bucket"), checksums=checksums)
+        return s3_client(self._session, endpoint_url=self._endpoint_url, checksums=self._settings.s3_checksums)
+
+    def _bucket(self, setting: str) -> "S3Bucket":
+        from holdfast.storage.s3 import S3Bucket
+
+        return S3Bucket(self._s3, self._settings.require(setting), checksums=self._settings.s3_checksums)
+
+    def _grants(self, setting: str) -> UploadGrants:
+        from holdfast.storage.s3_grants import S3Grants
+
+        return S3Grants(self._s3, self._settings.require(setting), checksums=self._settings.s3_checksums)
+
+    @cached_property
+    def _snapshots(self) -> "S3Bucket":
+        return self._bucket("snapshots_bucket")
+
+    @cached_property
+    def _secrets(self) -> "S3Bucket":
+        return self._bucket("secrets_bucket")
+
+    @cached_property
+    def grants(self) -> UploadGrants:
+        return self._grants("snapshots_bucket")
+
+    @cached_property
+    def secrets_grants(self) -> UploadGrants:
+        return self._grants("secrets_bucket")
+
+    @property
+    def secrets_reader(self) -> "S3Bucket":
+        return self._secrets
+
+    @property
+    def secrets_remover(self) -> "S3Bucket":
+        return self._secrets
 
     @property
     def reader(self) -> "S3Bucket":

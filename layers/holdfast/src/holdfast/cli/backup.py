@@ -12,6 +12,8 @@ from holdfast.cli.options import NOTE
 from holdfast.cli.render import console, facts, human_bytes, human_seconds, moment, result, table
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from rich.table import Table
 
     from holdfast.models.backup import BackupEntry, Manifest, VerificationReport
@@ -180,15 +182,13 @@ def download_backup(
     with byte_bar(console(stderr=True), "downloading", manifest.snapshot.size) as progress:
         path, manifest = download(session.services.reader, cluster, chosen, directory, progress)
     result(
-        {"path": str(path), "manifest": manifest},
-        lambda: [
-            facts(
-                (
-                    ("file", f"{path} ({human_bytes(manifest.snapshot.raw_size)}, mode 0600: it holds every Secret)"),
-                    ("sha256", manifest.snapshot.sha256),
-                    ("look", f"holdfast snapshot inspect {path}"),
-                )
-            )
-        ],
-        as_json=session.as_json,
+        {"path": str(path), "manifest": manifest}, lambda: [facts(_fetched(path, manifest))], as_json=session.as_json
     )
+
+
+def _fetched(path: Path, manifest: "Manifest") -> "Iterator[tuple[str, str]]":
+    yield "file", f"{path} ({human_bytes(manifest.snapshot.raw_size)}, mode 0600: it holds every Secret)"
+    yield "sha256", manifest.snapshot.sha256
+    yield "look", f"holdfast snapshot inspect {path}"
+    for bundle in manifest.bundles:
+        yield "not fetched", f"{bundle.key} in the secrets bucket: the files of {bundle.node}, keys among them"

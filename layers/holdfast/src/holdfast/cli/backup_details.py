@@ -4,16 +4,17 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from holdfast.cli.render import facts, human_bytes, human_seconds, human_speed, moment
+from holdfast.cli.render import facts, human_bytes, human_seconds, human_speed, moment, table
 from holdfast.engine.catalog import load_manifest
 from holdfast.engine.verification import load_report
 from holdfast.errors import PermanentError
-from holdfast.models.backup import DamageReport, Manifest, VerificationReport
-from holdfast.planning.naming import DAMAGED, backup_key
+from holdfast.models.backup import DamageReport, Manifest, SecretsBundle, SnapshotSource, VerificationReport
+from holdfast.planning.naming import DAMAGED, backup_key, backup_prefix
 from holdfast.storage.base import ObjectReader
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
+    from rich.table import Table
 
 
 @dataclass(frozen=True)
@@ -56,8 +57,47 @@ def _damage(reader: ObjectReader, cluster: str, backup: str) -> DamageReport | N
 
 def details(found: BackupDetails) -> "Iterator[RenderableType]":
     yield facts(_lines(found))
+    if found.manifest.bundles:
+        yield ""
+        yield bundle_table(found.manifest.bundles)
+        yield ""
     for warning in found.manifest.warnings:
         yield f"warning: {warning}"
+
+
+def bundle_table(bundles: tuple[SecretsBundle, ...]) -> "Table":
+    """One row per node. Of its certificates the one that ends first: a restore brings back what is in the bundle."""
+    rows = (
+        (
+            bundle.node,
+            str(bundle.files),
+            human_bytes(bundle.size),
+            _ends_first(bundle),
+            ", ".join(bundle.encryption_keys) or "-",
+        )
+        for bundle in bundles
+    )
+    return table(
+        ("NODE", "FILES", "SIZE", "FIRST CERTIFICATE TO END", "ENCRYPTION KEYS"), rows, right=("FILES", "SIZE")
+    )
+
+
+def _ends_first(bundle: SecretsBundle) -> str:
+    if not bundle.certificates:
+        return "-"
+    first = min(bundle.certificates, key=lambda certificate: (certificate.not_after, certificate.path))
+    return f"{first.not_after:%Y-%m-%d} {first.path}"
+
+
+def _bundles_line(manifest: Manifest) -> str:
+    if not manifest.bundles:
+        return "none: only a path that reaches the nodes' files takes them"
+    below = backup_prefix(manifest.cluster_id, manifest.backup_id)
+    return f"{', '.join(bundle.node for bundle in manifest.bundles)}, in the secrets bucket below {below}"
+
+
+def _way(source: SnapshotSource) -> str:
+    return f"{source.transport}, on node {source.node}" if source.node else source.transport
 
 
 def _lines(found: BackupDetails) -> Iterator[tuple[str, str]]:
@@ -72,6 +112,7 @@ def _lines(found: BackupDetails) -> Iterator[tuple[str, str]]:
     )
     yield "size", f"{human_bytes(snapshot.raw_size)}, compressed {human_bytes(snapshot.size)}"
     yield "member", f"{source.member_name} at {source.endpoint}, etcd {source.etcd_version}"
+    yield "through", _way(source)
     yield "because", source.reason
     compacted = manifest.database.compact_revision
     yield (
@@ -83,3 +124,4 @@ def _lines(found: BackupDetails) -> Iterator[tuple[str, str]]:
         yield "keys", f"{database.live_keys} live, {database.records} records, {len(database.resources)} resources"
     yield "sha256", snapshot.sha256
     yield "object", snapshot.key
+    yield "secrets", _bundles_line(manifest)

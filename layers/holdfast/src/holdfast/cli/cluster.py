@@ -1,11 +1,13 @@
 """`holdfast cluster`: the registry of clusters and their schedules."""
 
+import secrets
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from holdfast.cli.context import session_of
+from holdfast.cli.errors import REFUSED
 from holdfast.cli.options import NOTE
 from holdfast.cli.render import facts, result, table
 
@@ -46,7 +48,7 @@ def list_clusters(context: typer.Context) -> None:
     specs = session.services.clusters.list()
     result(
         {"clusters": specs},
-        lambda: [table(("ID", "DRIVER", "ENDPOINTS", "SCHEDULE", "KEEPS"), map(_row, specs)) if specs else _NONE],
+        lambda: [table(("ID", "DRIVER", "REACHED", "SCHEDULE", "KEEPS"), map(_row, specs)) if specs else _NONE],
         as_json=session.as_json,
     )
 
@@ -55,7 +57,15 @@ _NONE = "no cluster is registered; holdfast cluster apply -f FILE registers one"
 
 
 def _row(spec: "ClusterSpec") -> tuple[str, str, str, str, str]:
-    return (spec.id, spec.driver, str(len(spec.transport.endpoints)), _wished(spec), str(spec.retention.keep_last))
+    return (spec.id, spec.driver, _reached(spec), _wished(spec), str(spec.retention.keep_last))
+
+
+def _reached(spec: "ClusterSpec") -> str:
+    """How, and through how many places."""
+    transport = spec.transport
+    if transport.kind == "kubernetes":
+        return f"kubernetes, {transport.via}"
+    return f"{transport.kind}, {len(transport.places)}"
 
 
 def _wished(spec: "ClusterSpec") -> str:
@@ -87,8 +97,9 @@ def show(context: typer.Context, cluster: ClusterArgument) -> None:
                     ("id", spec.id),
                     ("driver", spec.driver),
                     ("description", spec.description or "-"),
-                    ("endpoints", "\n".join(spec.transport.endpoints)),
-                    ("credentials", spec.transport.credentials),
+                    ("reached by", _reached(spec)),
+                    ("at", "\n".join(spec.transport.places)),
+                    ("credentials", getattr(spec.transport, "credentials", "-")),
                     ("schedule", schedule_text(schedule)),
                     ("keeps", f"the newest {spec.retention.keep_last} verified backups"),
                 )
@@ -96,6 +107,21 @@ def show(context: typer.Context, cluster: ClusterArgument) -> None:
         ],
         as_json=session.as_json,
     )
+
+
+@app.command(epilog=NOTE)
+def check(context: typer.Context, cluster: ClusterArgument) -> None:
+    """Look at members and nodes as a backup would, and say what speaks against one."""
+    from holdfast.cli.check_view import check_view, waiting_line
+    from holdfast.engine.check import check_cluster
+
+    session = session_of(context)
+    spec = session.services.clusters.get(cluster)
+    with waiting_line() as wait:
+        found = check_cluster(session.services, spec, f"check-{secrets.token_hex(6)}", wait=wait)
+    result({"check": found}, lambda: check_view(found), as_json=session.as_json)
+    if found.refused:
+        raise typer.Exit(REFUSED)
 
 
 @app.command(epilog=NOTE)

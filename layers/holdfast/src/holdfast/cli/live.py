@@ -15,7 +15,7 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from holdfast.cli.render import human_bytes, human_seconds
-from holdfast.engine.watching import PHASES, Observation
+from holdfast.engine.watching import Observation
 
 if TYPE_CHECKING:
     from holdfast.models.run import Outcome, Progress
@@ -57,7 +57,7 @@ def _last(seen: Observation | None) -> Observation:
 def _news(seen: Observation, said: str) -> Iterator[str]:
     """The lines that say more than the last one said. A phase that came and went between two looks is named too."""
     before = said.split()[0] if said else ""
-    known = PHASES.index(before) + 1 if before in PHASES else 0
+    known = seen.entered.index(before) + 1 if before in seen.entered else 0
     yield from seen.entered[known:-1] if before != seen.phase else ()
     line = seen.phase
     progress = seen.progress
@@ -95,7 +95,7 @@ class _PhaseTable:
         if self._seen is None or not self._seen.phase:
             rows.add_row(self._spinner, "waiting", Text(waited, style="dim"))
             return rows
-        for phase in PHASES:
+        for phase in self._seen.phases:
             rows.add_row(*self._row(phase, self._seen, waited))
         return rows
 

@@ -28,7 +28,9 @@ def _group() -> None:
 @app.command(epilog=NOTE)
 def inspect(
     context: typer.Context,
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="A snapshot, .db or .db.zst (told apart by content).")],
+    file: Annotated[
+        Path, typer.Argument(metavar="FILE", help="A snapshot: .db, .db.zst or .db.gz, whatever its name.")
+    ],
     show_all: Annotated[bool, typer.Option("--all", help="List every resource, not only the largest.")] = False,
     work_dir: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Where the unpacked database fits for a moment.")

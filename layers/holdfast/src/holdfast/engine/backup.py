@@ -4,23 +4,28 @@ Each may be called again. A retry, a redrive or a second delivery finds what the
 same end.
 """
 
+from contextlib import closing
 from datetime import datetime
 
 from holdfast import __version__
+from holdfast.drivers.registry import driver_of
 from holdfast.engine.catalog import find_backup, list_backups
+from holdfast.engine.looking import etcd_of, look_at, node_transport
+from holdfast.engine.node_snapshot import snapshot_by_node
 from holdfast.engine.progress import ReportedProgress, enter
+from holdfast.engine.secrets import bundle_secrets, nodes_with_secrets, remove_orphans, remove_secrets
 from holdfast.engine.services import Services
 from holdfast.engine.stored_head import read_stored_head
 from holdfast.engine.transfer import transfer_snapshot
 from holdfast.errors import PermanentError, RefusedError
-from holdfast.etcd.base import EtcdCluster
 from holdfast.models.backup import Manifest, SnapshotObject, SnapshotSource
-from holdfast.models.cluster import ClusterSpec
+from holdfast.models.cluster import ClusterSpec, NodeTransport
 from holdfast.models.plan import BackupPlan
-from holdfast.models.run import BackupRequest, BackupRun, RunRecord
-from holdfast.planning.backup_plan import LEASE, plan_backup
+from holdfast.models.run import BackupRequest, BackupRun, BackupState, Pending, RunRecord
+from holdfast.planning.backup_plan import LEASE, plan_backup, refuse_on
 from holdfast.planning.naming import (
     DAMAGED,
+    GZIPPED_SNAPSHOT,
     MANIFEST,
     SNAPSHOT,
     VERIFIED,
@@ -35,24 +40,42 @@ from holdfast.planning.retention import Verdict, decide
 PLAN = "plan.json"
 
 
-def start(services: Services, request: BackupRequest, run_id: str, started_at: datetime) -> BackupRun:
-    """Take the lease, look at the cluster, choose a member, store the plan.
+def start(
+    services: Services, request: BackupRequest, run_id: str, started_at: datetime, pending: Pending | None = None
+) -> BackupState:
+    """Take the lease, look at the cluster, choose a member, store the plan. `pending` is what an earlier call left.
 
-    RefusedError `lease_held` while another run is at work; the codes of planning/preflight.py and
-    planning/member_choice.py when the cluster is in no state to be backed up.
+    RefusedError `lease_held` while another run is at work; the codes of planning/preflight.py, of the driver's findings
+    and of planning/member_choice.py when the cluster is in no state to be backed up.
     """
     now = services.clock()
     spec = services.clusters.get(request.cluster)
     backup = backup_id_of_run(spec.id, run_id, started_at, request.kind)
     run = BackupRun(run_id=run_id, cluster_id=spec.id, backup_id=backup, kind=request.kind, started_at=started_at)
-    services.leases.acquire(spec.id, run_id, now=now, expires_at=now + LEASE)
-    services.runs.open(_record(run))
-    # The lease is ours, so whatever upload is unfinished below this cluster belongs to a run that died.
-    services.writer.abort_uploads(cluster_prefix(spec.id))
-    facts = _etcd(services, spec).facts()
-    plan = plan_backup(spec, facts, run_id=run_id, backup=backup, kind=request.kind, now=now)
+    if pending is None:
+        services.leases.acquire(spec.id, run_id, now=now, expires_at=now + LEASE)
+        services.runs.open(_record(run))
+        # The lease is ours, so whatever upload is unfinished below this cluster belongs to a run that died.
+        services.writer.abort_uploads(cluster_prefix(spec.id))
+    else:
+        enter(services, run, "Started")
+    seen = look_at(services, spec, run_id, pending)
+    if isinstance(seen, Pending):
+        return BackupState(run=run, pending=seen)
+    refuse_on(seen.findings)
+    plan = plan_backup(
+        spec,
+        seen.etcd,
+        seen.choose(),
+        findings=seen.findings,
+        surveys=seen.surveys,
+        run_id=run_id,
+        backup=backup,
+        kind=request.kind,
+        now=now,
+    )
     services.writer.put(run_key(spec.id, run_id, PLAN), plan.model_dump_json(indent=2).encode())
-    return run
+    return BackupState(run=run, bundled=bool(nodes_with_secrets(plan)))
 
 
 def _record(run: BackupRun) -> RunRecord:
@@ -66,27 +89,33 @@ def _record(run: BackupRun) -> RunRecord:
     )
 
 
-def _etcd(services: Services, spec: ClusterSpec) -> EtcdCluster:
-    return services.etcd(spec.transport, services.credentials.etcd_tls(spec.transport.credentials))
-
-
 def load_plan(services: Services, run: BackupRun) -> BackupPlan:
     return BackupPlan.model_validate_json(services.reader.read(run_key(run.cluster_id, run.run_id, PLAN)))
 
 
-def take_snapshot(services: Services, run: BackupRun) -> SnapshotObject:
-    """Stream the chosen member's database into the bucket. On any error nothing is left there.
+def take_snapshot(services: Services, state: BackupState) -> BackupState:
+    """The chosen member's database into the bucket: streamed through here, or sent by its node while this looks on.
 
-    RefusedError `backup_exists` when that backup is sealed already: an execution's name can come again after 90 days.
+    On any error nothing is left there. RefusedError `backup_exists` when that backup is sealed already: an execution's
+    name can come again after 90 days.
     """
+    run = state.run
     enter(services, run, "Snapshot")
     _refuse_sealed(services, run)
     plan = load_plan(services, run)
     spec = services.clusters.get(run.cluster_id)
+    through_nodes = _way(spec, plan)
+    if through_nodes is None:
+        return state.model_copy(update={"snapshot": _stream(services, spec, plan, run)})
+    with closing(services.nodes(through_nodes)) as transport:
+        return snapshot_by_node(services, transport, driver_of(spec.driver), plan, state)
+
+
+def _stream(services: Services, spec: ClusterSpec, plan: BackupPlan, run: BackupRun) -> SnapshotObject:
     # A first attempt that was killed may have left an upload of this very backup.
     services.writer.abort_uploads(backup_prefix(run.cluster_id, run.backup_id))
     progress = ReportedProgress(services, run, "Snapshot", plan.expected_bytes)
-    with _etcd(services, spec).snapshot(plan.member.endpoint) as blobs:
+    with etcd_of(services, spec).snapshot(plan.member.endpoint) as blobs:
         return transfer_snapshot(
             blobs,
             services.writer,
@@ -95,6 +124,28 @@ def take_snapshot(services: Services, run: BackupRun) -> SnapshotObject:
             clock=services.clock,
             progress=progress.report,
         )
+
+
+def take_secrets(services: Services, state: BackupState) -> BackupState:
+    """The secrets bundles of all nodes into their own bucket."""
+    run = state.run
+    enter(services, run, "Secrets")
+    plan = load_plan(services, run)
+    spec = services.clusters.get(run.cluster_id)
+    through_nodes = _way(spec, plan)
+    if through_nodes is None:
+        return state
+    with closing(services.nodes(through_nodes)) as transport:
+        return bundle_secrets(services, transport, driver_of(spec.driver), plan, state)
+
+
+def _way(spec: ClusterSpec, plan: BackupPlan) -> NodeTransport | None:
+    """How the cluster is reached. PermanentError `cluster_changed` when that is not how it was planned."""
+    through_nodes = node_transport(spec.transport)
+    if spec.transport.kind != plan.transport or (through_nodes is None) == bool(plan.member.node):
+        text = f"the transport of {spec.id} was changed while the run was at work: it was planned over {plan.transport}"
+        raise PermanentError("cluster_changed", text, hint="Run the backup again.")
+    return through_nodes
 
 
 def _refuse_sealed(services: Services, run: BackupRun) -> None:
@@ -107,10 +158,14 @@ def _refuse_sealed(services: Services, run: BackupRun) -> None:
         )
 
 
-def seal(services: Services, run: BackupRun, snapshot: SnapshotObject) -> Manifest:
+def seal(services: Services, state: BackupState) -> Manifest:
     """Check what the store holds, read the database's head from there, put the manifest. Only now the backup exists."""
+    run, snapshot = state.run, state.snapshot
+    if snapshot is None:
+        raise PermanentError("snapshot_missing", f"{run.run_id} has no snapshot to seal")
     enter(services, run, "Seal")
     plan = load_plan(services, run)
+    found = tuple(finding.text for finding in plan.findings if finding.level == "warn")
     manifest = Manifest(
         cluster_id=run.cluster_id,
         backup_id=run.backup_id,
@@ -122,7 +177,8 @@ def seal(services: Services, run: BackupRun, snapshot: SnapshotObject) -> Manife
         source=_source(plan),
         snapshot=snapshot,
         database=read_stored_head(services.reader, snapshot),
-        warnings=tuple(finding.text for finding in plan.findings if finding.level == "warn"),
+        bundles=state.bundles,
+        warnings=(*found, *state.notes),
     )
     body = manifest.model_dump_json(indent=2).encode()
     services.writer.put_if_absent(backup_key(run.cluster_id, run.backup_id, MANIFEST), body)
@@ -132,12 +188,13 @@ def seal(services: Services, run: BackupRun, snapshot: SnapshotObject) -> Manife
 def _source(plan: BackupPlan) -> SnapshotSource:
     return SnapshotSource(
         driver=plan.driver,
-        transport="etcd",
+        transport=plan.transport,
         etcd_cluster_id=plan.etcd_cluster_id,
         etcd_version=plan.member.version,
         endpoint=plan.member.endpoint,
         member_id=plan.member.member_id,
         member_name=plan.member.name,
+        node=plan.member.node,
         reason=plan.member.reason,
     )
 
@@ -157,8 +214,13 @@ def retain(services: Services, run: BackupRun) -> tuple[Verdict, ...]:
     for verdict in verdicts:
         if not verdict.keep:
             remove_backup(services, run.cluster_id, verdict.backup_id)
+    remove_orphans(services, run.cluster_id, known={run.backup_id, *(entry.backup_id for entry in entries)})
     return verdicts
 
 
 def remove_backup(services: Services, cluster_id: str, backup: str) -> None:
-    services.remover.remove(backup_key(cluster_id, backup, name) for name in (MANIFEST, VERIFIED, DAMAGED, SNAPSHOT))
+    """The manifest goes first, the secrets last: a kill in between leaves a leftover, not a backup without them."""
+    services.remover.remove(
+        backup_key(cluster_id, backup, name) for name in (MANIFEST, VERIFIED, DAMAGED, SNAPSHOT, GZIPPED_SNAPSHOT)
+    )
+    remove_secrets(services, cluster_id, backup)

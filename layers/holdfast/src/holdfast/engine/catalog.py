@@ -8,6 +8,7 @@ from holdfast.errors import DamagedError, PermanentError
 from holdfast.models.backup import BackupEntry, Manifest, State
 from holdfast.planning.naming import (
     DAMAGED,
+    GZIPPED_SNAPSHOT,
     MANIFEST,
     SNAPSHOT,
     VERIFIED,
@@ -15,9 +16,13 @@ from holdfast.planning.naming import (
     backup_prefix,
     cluster_prefix,
     parse_backup_id,
+    snapshot_name,
     split_backup_key,
 )
 from holdfast.storage.base import ObjectInfo, ObjectReader
+
+# A backup has one of them; which one is the manifest's to say.
+_SNAPSHOTS = (SNAPSHOT, GZIPPED_SNAPSHOT)
 
 
 def list_backups(reader: ObjectReader, cluster_id: str) -> list[BackupEntry]:
@@ -46,7 +51,7 @@ def _entry(cluster_id: str, backup: str, sizes: dict[str, int]) -> BackupEntry:
         backup_id=backup,
         kind=kind,
         taken_at=taken_at,
-        size=sizes.get(SNAPSHOT, 0),
+        size=next((sizes[name] for name in _SNAPSHOTS if name in sizes), 0),
         state=_state(sizes),
     )
 
@@ -54,7 +59,7 @@ def _entry(cluster_id: str, backup: str, sizes: dict[str, int]) -> BackupEntry:
 def _state(names: dict[str, int]) -> State:
     if MANIFEST not in names:
         return "unsealed"
-    if DAMAGED in names or SNAPSHOT not in names:
+    if DAMAGED in names or not names.keys() & _SNAPSHOTS:
         return "damaged"
     return "verified" if VERIFIED in names else "sealed"
 
@@ -91,6 +96,6 @@ def _parsed(body: bytes, cluster_id: str, backup: str) -> Manifest:
             raise PermanentError("manifest_newer", f"{key}: {first['msg']}", hint="use a newer Holdfast") from error
         raise DamagedError("manifest_invalid", f"{key}: {where}: {first['msg']}", hint=hint) from error
     told = (manifest.cluster_id, manifest.backup_id, manifest.snapshot.key)
-    if told != (cluster_id, backup, backup_key(cluster_id, backup, SNAPSHOT)):
+    if told != (cluster_id, backup, backup_key(cluster_id, backup, snapshot_name(manifest.snapshot.compression))):
         raise DamagedError("manifest_invalid", f"{key} is the manifest of {' '.join(told)}", hint=hint)
     return manifest

@@ -5,7 +5,7 @@ from typing import Literal
 from holdfast.engine.services import Services
 from holdfast.errors import HoldfastError, PermanentError, RefusedError
 from holdfast.models.base import Model
-from holdfast.models.cluster import ClusterSpec
+from holdfast.models.cluster import ClusterSpec, EtcdTransport, KubernetesTransport, SshTransport, Transport
 from holdfast.models.schedule import ScheduleRequest
 from holdfast.planning.schedule import schedule_request
 
@@ -23,7 +23,7 @@ def apply_cluster(services: Services, spec: ClusterSpec, *, replace: bool = Fals
     of which none is the same. `replace` says that it is meant.
     """
     request = schedule_request(spec)
-    services.credentials.etcd_tls(spec.transport.credentials)
+    _read_credentials(services, spec.transport)
     before = _known(services, spec.id, replace=replace)
     if before is not None and not replace:
         _refuse_another(before, spec)
@@ -35,6 +35,19 @@ def apply_cluster(services: Services, spec: ClusterSpec, *, replace: bool = Fals
         _put_back(services, spec.id, before)
         raise
     return Applied(cluster_id=spec.id, change=_change(before, spec), schedule=request)
+
+
+def _read_credentials(services: Services, transport: Transport) -> None:
+    if isinstance(transport, EtcdTransport):
+        services.credentials.etcd_tls(transport.credentials)
+    elif isinstance(transport, SshTransport):
+        services.credentials.ssh_key(transport.credentials)
+        if transport.jump and transport.jump.credentials:
+            services.credentials.ssh_key(transport.jump.credentials)
+    elif isinstance(transport, KubernetesTransport):
+        services.credentials.kubernetes(transport.credentials)
+        if transport.etcd_credentials:
+            services.credentials.etcd_tls(transport.etcd_credentials)
 
 
 def _known(services: Services, cluster_id: str, *, replace: bool) -> ClusterSpec | None:
@@ -50,7 +63,7 @@ def _known(services: Services, cluster_id: str, *, replace: bool) -> ClusterSpec
 
 def _refuse_another(before: ClusterSpec, spec: ClusterSpec) -> None:
     same_driver = before.driver == spec.driver
-    same_place = set(before.transport.endpoints) & set(spec.transport.endpoints)
+    same_place = set(before.transport.places) & set(spec.transport.places)
     if same_driver and same_place:
         return
     what = "driver" if not same_driver else "endpoints"

@@ -14,26 +14,25 @@ from itertools import chain
 from pathlib import Path
 from typing import BinaryIO
 
-import zstandard
-
 from holdfast.errors import InvalidInputError, PermanentError
+from holdfast.etcd.format.compression import Form, invalid_compression, unpacked
 from holdfast.etcd.format.inventory import read_summary
-from holdfast.etcd.format.seekable import MAX_FRAMES, invalid_compression
+from holdfast.etcd.format.seekable import FORMS
 from holdfast.etcd.format.source import FileSource
 from holdfast.etcd.format.trailer import TRAILER_BYTES, TrailerHash
 from holdfast.models.database import DatabaseSummary
 
 _READ_BYTES = 1 << 20
-# The worst zstd stream makes 128 KiB of four bytes, so this much at a time never becomes more than 32 MiB.
+# The worst zstd stream makes 128 KiB of four bytes, so this much at a time never becomes more than 32 MiB. (The worst
+# of gzip is a thousandfold.)
 _SLICE_BYTES = 1024
 _BLOCK_BYTES = 1 << 20
-_MAX_WINDOW_BYTES = 1 << 27  # what `zstd -d` accepts without being told to take more
 _DISK_RESERVE_BYTES = 64 << 20
-_ZSTD_MAGIC, _SKIPPABLE_MAGICS = 0xFD2FB528, range(0x184D2A50, 0x184D2A60)
+_MAGIC_BYTES = 4
 
 
 def inspect_file(path: Path, *, work_dir: Path | None = None) -> DatabaseSummary:
-    """Reads a `.db` or `.db.zst` file, told apart by their first bytes, whatever the name.
+    """Reads a `.db`, `.db.zst` or `.db.gz` file, told apart by their first bytes, whatever the name.
 
     `work_dir` takes the decompressed copy (default: the system's temporary directory). Raises DamagedError when the
     snapshot is not sound, InvalidInputError (`file_unreadable`) when there is no file to read, PermanentError
@@ -41,7 +40,7 @@ def inspect_file(path: Path, *, work_dir: Path | None = None) -> DatabaseSummary
     """
     try:
         with path.open("rb") as file:
-            if _is_compressed(file.read(4)):
+            if _form(file.read(_MAGIC_BYTES)):
                 return _inspect_compressed(file, work_dir)
             sha256, size = _hash_chunks(_chunks(file))
             return read_summary(FileSource(file.fileno(), size - TRAILER_BYTES), sha256, size)
@@ -53,7 +52,7 @@ def inspect_file(path: Path, *, work_dir: Path | None = None) -> DatabaseSummary
 
 
 def unpack_stream(chunks: Iterable[bytes], out: BinaryIO, *, max_size: int = 1 << 40) -> tuple[str, int]:
-    """Decompresses `chunks` (any number of zstd frames) into `out`, checking the trailer on the way.
+    """Decompresses `chunks` (zstd frames or gzip members, any number) into `out`, checking the trailer on the way.
 
     Answers the SHA-256 of the database and the size of all raw bytes, as TrailerHash does. Hashing runs in a thread
     beside decompression. Raises DamagedError (`snapshot_compression_invalid` and those of TrailerHash), PermanentError
@@ -78,25 +77,22 @@ def unpack_stream(chunks: Iterable[bytes], out: BinaryIO, *, max_size: int = 1 <
 
 
 def decompress(chunks: Iterable[bytes]) -> Iterator[bytes]:
-    """The raw bytes of a sequence of zstd frames, skippable ones left out. A cut or foreign frame is DamagedError."""
-    decompressor = zstandard.ZstdDecompressor(max_window_size=_MAX_WINDOW_BYTES)
-    frame = None
-    frames = 0
-    try:
-        for piece in _slices(chunks):
-            waiting = piece
-            while waiting:
-                if frame is None:
-                    frame, frames = decompressor.decompressobj(), frames + 1
-                    if frames > MAX_FRAMES:
-                        raise invalid_compression(f"more than {MAX_FRAMES} zstd frames")
-                yield frame.decompress(waiting)
-                waiting = frame.unused_data if frame.eof else b""
-                frame = None if frame.eof else frame
-    except zstandard.ZstdError as error:
-        raise invalid_compression(f"the compressed snapshot does not decompress ({error})") from error
-    if frame is not None or not frames:
-        raise invalid_compression("the compressed snapshot ends within a frame")
+    """The raw bytes of zstd frames or gzip members, told apart by their first bytes. A cut or foreign one, and garbage
+    behind the last, is DamagedError."""
+    pieces = _slices(chunks)
+    start = b""
+    for piece in pieces:
+        start += piece
+        if len(start) >= _MAGIC_BYTES:
+            break
+    form = _form(start)
+    if form is None:
+        raise invalid_compression("the compressed snapshot is neither zstd nor gzip")
+    return unpacked(form, chain([start], pieces))
+
+
+def _form(start: bytes) -> Form | None:
+    return next((form for form in FORMS.values() if form.recognizes(start)), None)
 
 
 def _too_large(reason: str) -> PermanentError:
@@ -109,11 +105,6 @@ def _inspect_compressed(file: BinaryIO, work_dir: Path | None) -> DatabaseSummar
         free = shutil.disk_usage(work_dir or tempfile.gettempdir()).free
         sha256, size = unpack_stream(_chunks(file), raw, max_size=max(free - _DISK_RESERVE_BYTES, 0))
         return read_summary(FileSource(raw.fileno(), size - TRAILER_BYTES), sha256, size)
-
-
-def _is_compressed(start: bytes) -> bool:
-    magic = int.from_bytes(start, "little")
-    return len(start) == 4 and (magic == _ZSTD_MAGIC or magic in _SKIPPABLE_MAGICS)
 
 
 def _hash_chunks(chunks: Iterable[bytes]) -> tuple[str, int]:

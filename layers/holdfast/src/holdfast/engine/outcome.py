@@ -5,6 +5,9 @@ from datetime import datetime
 from pydantic import ValidationError
 
 from holdfast.engine.catalog import find_backup, load_manifest
+from holdfast.engine.leaving import leave_nodes
+from holdfast.engine.node_snapshot import URLS
+from holdfast.engine.secrets import remove_secrets
 from holdfast.engine.services import Services
 from holdfast.engine.verification import load_report
 from holdfast.errors import HoldfastError, PermanentError
@@ -20,7 +23,14 @@ from holdfast.models.run import (
     StatusChangeEvent,
 )
 from holdfast.planning.failure import error_of, phase_of
-from holdfast.planning.naming import SNAPSHOT, backup_id_of_run, backup_key, backup_prefix, run_key
+from holdfast.planning.naming import (
+    GZIPPED_SNAPSHOT,
+    SNAPSHOT,
+    backup_id_of_run,
+    backup_key,
+    backup_prefix,
+    run_key,
+)
 
 REPORT = "report.json"
 
@@ -129,14 +139,18 @@ def _phase_reached(services: Services, run: BackupRun | None) -> str:
 def _clean_up(services: Services, run: BackupRun) -> tuple[str, ...]:
     """Remove what an unsealed backup left. A sealed one stays, whatever failed after its manifest was put."""
     prefix = backup_prefix(run.cluster_id, run.backup_id)
+    left = leave_nodes(services, run)
     try:
         services.remover.abort_uploads(prefix)
+        services.remover.remove([run_key(run.cluster_id, run.run_id, URLS)])
         entry = find_backup(services.reader, run.cluster_id, run.backup_id)
-        if entry and entry.state == "unsealed":
-            services.remover.remove([backup_key(run.cluster_id, run.backup_id, SNAPSHOT)])
+        if entry is None or entry.state == "unsealed":
+            names = (SNAPSHOT, GZIPPED_SNAPSHOT) if entry else ()
+            services.remover.remove(backup_key(run.cluster_id, run.backup_id, name) for name in names)
+            remove_secrets(services, run.cluster_id, run.backup_id)
     except HoldfastError as error:
-        return (f"could not clean up below {prefix}, the next run will: {error}",)
-    return ()
+        return (*left, f"could not clean up below {prefix}, the next run will: {error}")
+    return left
 
 
 def _conclude(services: Services, outcome: Outcome) -> Outcome:

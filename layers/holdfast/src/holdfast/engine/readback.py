@@ -15,7 +15,7 @@ from holdfast.models.backup import SnapshotObject
 from holdfast.storage.base import ObjectReader
 
 RANGE_BYTES = 8 * 1024 * 1024
-# Ranges under way or waiting to be unpacked: the network works while zstd does, and memory stays small.
+# Ranges under way or waiting to be unpacked: the network works while a processor unpacks, and memory stays small.
 AHEAD = 3
 THREADS = 2
 

@@ -7,12 +7,13 @@ from typing import Protocol
 from holdfast.credentials.base import CredentialStore
 from holdfast.etcd.base import EtcdCluster
 from holdfast.executions.base import Executions
-from holdfast.models.cluster import EtcdTransport
+from holdfast.models.cluster import EtcdTransport, KubernetesTransport, NodeTransport
 from holdfast.models.credentials import EtcdTls
 from holdfast.notify.base import Notifier
 from holdfast.schedules.base import Schedules
 from holdfast.state.base import ClusterRegistry, Leases, Runs
-from holdfast.storage.base import ObjectReader, ObjectRemover, ObjectWriter
+from holdfast.storage.base import ObjectReader, ObjectRemover, ObjectWriter, UploadGrants
+from holdfast.transports.base import Transport
 
 
 class Services(Protocol):
@@ -53,4 +54,22 @@ class Services(Protocol):
     def notifier(self) -> Notifier: ...
 
     @property
-    def etcd(self) -> Callable[[EtcdTransport, EtcdTls], EtcdCluster]: ...
+    def grants(self) -> UploadGrants:
+        """Presigned URLs for the snapshots bucket."""
+
+    @property
+    def secrets_grants(self) -> UploadGrants: ...
+
+    @property
+    def secrets_reader(self) -> ObjectReader: ...
+
+    @property
+    def secrets_remover(self) -> ObjectRemover: ...
+
+    @property
+    def etcd(self) -> Callable[[EtcdTransport | KubernetesTransport, EtcdTls], EtcdCluster]:
+        """gRPC to the members: directly, or through the cluster's API."""
+
+    @property
+    def nodes(self) -> Callable[[NodeTransport], Transport]:
+        """Commands on the nodes. Closed by whoever asked for it."""

@@ -35,7 +35,7 @@ def read_stored_head(reader: ObjectReader, snapshot: SnapshotObject) -> Database
     def read_range(start: int, end: int) -> bytes:
         return reader.read(snapshot.key, start=start, end=end)
 
-    table = SeekTable.from_tail(read_range, snapshot.size)
+    table = SeekTable.from_tail(read_range, snapshot.size, snapshot.compression)
     if table.raw_size != snapshot.raw_size:
         raise DamagedError(
             "snapshot_size_mismatch",

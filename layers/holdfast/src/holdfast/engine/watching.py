@@ -29,11 +29,20 @@ class Observation:
     @property
     def entered(self) -> tuple[str, ...]:
         """The phases that were begun, in their order. The record knows one too, when the execution is gone."""
+        reached = [at for at, phase in enumerate(self.phases) if phase in self._known]
+        return self.phases[: reached[-1] + 1] if reached else ()
+
+    @property
+    def phases(self) -> tuple[str, ...]:
+        """The phases of this run, as far as one can tell: Secrets is one only where nodes have any."""
+        return tuple(phase for phase in PHASES if phase != "Secrets" or phase in self._known)
+
+    @property
+    def _known(self) -> set[str]:
         known = set(self.execution.phases if self.execution else ())
         if self.record is not None:
             known.add(self.record.outcome.phase if self.record.outcome else self.record.progress.phase)
-        reached = [at for at, phase in enumerate(PHASES) if phase in known]
-        return PHASES[: reached[-1] + 1] if reached else ()
+        return known
 
     @property
     def phase(self) -> str:

@@ -1,0 +1,44 @@
+"""`holdfast cluster check` says what a backup would meet."""
+
+from builders.command_line import holdfast
+from builders.etcd_facts import etcd_facts, status
+from builders.services import services_with
+from holdfast.errors import PermanentError
+
+
+def test_a_healthy_cluster_is_shown_with_the_member_that_would_be_taken() -> None:
+    ended = holdfast("cluster", "check", "prod-1", services=services_with())
+    assert ended.code == 0
+    assert "a backup would be taken from https://" in ended.stdout.splitlines()[-1]
+    assert "MEMBER" in ended.stdout
+
+
+def test_nothing_is_done_by_a_check() -> None:
+    services = services_with()
+    holdfast("cluster", "check", "prod-1", services=services)
+    assert services.bucket.objects == {}
+    assert services.leases.holder("prod-1") is None
+    assert services.runs.list("prod-1", 10) == []
+
+
+def test_a_finding_has_its_code_and_its_hint() -> None:
+    ended = holdfast("cluster", "check", "prod-1", services=services_with())
+    assert "no_secrets_bundle" in ended.stdout
+    assert "Keep them elsewhere" in ended.stdout
+
+
+def test_a_cluster_that_would_be_refused_ends_with_3_and_the_reason() -> None:
+    services = services_with()
+    services.member.known = etcd_facts(status(1, is_learner=True))
+    ended = holdfast("cluster", "check", "prod-1", "-o", "json", services=services)
+    assert ended.code == 3
+    assert ended.value["check"]["choice"] is None
+    assert "only_learners_answer" in [finding["code"] for finding in ended.value["check"]["findings"]]
+
+
+def test_a_cluster_that_does_not_answer_is_an_error_with_the_reason() -> None:
+    services = services_with()
+    services.member.known = PermanentError("etcd_untrusted", "foreign certificate")
+    ended = holdfast("cluster", "check", "prod-1", services=services)
+    assert ended.code == 1
+    assert "error[etcd_untrusted]" in ended.stderr
