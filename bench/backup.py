@@ -3,10 +3,8 @@
 python -m bench.backup --mb 400 --s3 ceph -o json
 """
 
-import argparse
 import json
 import os
-import platform
 import subprocess
 import sys
 import tempfile
@@ -16,13 +14,13 @@ from pathlib import Path
 from statistics import median
 
 from rich.console import Console
-from rich.table import Table
 
+from bench.command import command, machine
 from bench.fill import MB, fill
 from bench.peers import etcdctl_save, require_peers, save_compress_copy
 from bench.problem import BenchError
 from bench.stores import Target, store
-from bench.worker import Job, Result
+from bench.worker import Job, Result, job_of
 from holdfast.local.etcd_cluster import LocalEtcd
 
 QUOTA_BYTES = 8 * 1024**3
@@ -70,23 +68,18 @@ def measure(cluster: LocalEtcd, target: Target, folder: Path, repeat: int, note:
         rounds.etcdctl.append(etcdctl_save(cluster, file))
         os.sync()
         started = time.perf_counter()
-        made = _work(Job(asdict(target), list(cluster.endpoints), _tls(cluster)))
+        made = work(job_of(cluster, target))
         rounds.backup_process.append(time.perf_counter() - started)
         rounds.backup.append(made)
         os.sync()
         rounds.peer.append(save_compress_copy(cluster, file, target, f"peer/{number}.db.zst"))
         os.sync()
-        rounds.verify.append(_work(Job(asdict(target), list(cluster.endpoints), _tls(cluster), made.backup_id)))
-        _empty(target)
+        rounds.verify.append(work(job_of(cluster, target, made.backup_id)))
+        empty(target)
     return rounds
 
 
-def _tls(cluster: LocalEtcd) -> dict[str, str]:
-    tls = cluster.tls
-    return {name: getattr(tls, name).get_secret_value() for name in ("ca", "cert", "key")}
-
-
-def _work(job: Job) -> Result:
+def work(job: Job) -> Result:
     command = [sys.executable, "-m", "bench.worker"]
     done = subprocess.run(command, input=json.dumps(asdict(job)), capture_output=True, text=True, check=False)
     if done.returncode != 0:
@@ -94,7 +87,7 @@ def _work(job: Job) -> Result:
     return Result(**json.loads(done.stdout))
 
 
-def _empty(target: Target) -> None:
+def empty(target: Target) -> None:
     """Stores in memory would fill up."""
     client = target.client()
     for entry in client.list_objects_v2(Bucket=target.bucket).get("Contents", ()):
@@ -113,36 +106,11 @@ def run(megabytes: int, store_name: str, repeat: int, note: Console) -> dict[str
             note.print(f"filling etcd with {megabytes} MB")
             keys = fill(cluster, megabytes)
             rounds = measure(cluster, target, folder, repeat, note)
-    machine = f"{platform.machine()}, {os.cpu_count()} CPUs, load {os.getloadavg()[0]:.1f}"
-    return {"s3": target.name, "machine": machine, "repeat": repeat, "keys": keys, **rounds.figures()}
-
-
-def _table(figures: dict[str, object]) -> Table:
-    table = Table("figure", "value", title=f"backup of {figures['db_mb']} MB to {figures['s3']}")
-    for name, value in figures.items():
-        table.add_row(name, str(value))
-    return table
+    return {"s3": target.name, "machine": machine(), "repeat": repeat, "keys": keys, **rounds.figures()}
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description="measure a backup against etcdctl and against etcdctl, zstd and aws")
-    parser.add_argument("--mb", type=int, default=400, help="size of the database (default 400)")
-    parser.add_argument("--s3", default="localstack", help="localstack, ceph, or the URL of an S3 server")
-    parser.add_argument("--endpoint-url", help="the same as --s3 URL")
-    parser.add_argument("--repeat", type=int, default=3, help="rounds; the figures are medians (default 3)")
-    parser.add_argument("-o", "--output", choices=("table", "json"), default="table")
-    arguments = parser.parse_args()
-    note = Console(stderr=True)
-    try:
-        figures = run(arguments.mb, arguments.endpoint_url or arguments.s3, arguments.repeat, note)
-    except BenchError as error:
-        note.print(f"error: {error}", style="red", markup=False)
-        return 1
-    if arguments.output == "json":
-        print(json.dumps(figures, indent=2))
-    else:
-        Console().print(_table(figures))
-    return 0
+    return command("measure a backup against etcdctl and against etcdctl, zstd and aws", run)
 
 
 if __name__ == "__main__":

@@ -1,13 +1,22 @@
 """Fills a local etcd until its database file has the wanted size."""
 
+from typing import Protocol
+
 from bench.values import objects
-from holdfast.local.etcd_cluster import LocalEtcd
+from holdfast.etcd.client import GrpcEtcdCluster
+from holdfast.local.etcd_writer import EtcdWriter
 
 MB = 1_000_000
 STEP = 16 * MB
 
 
-def fill(cluster: LocalEtcd, megabytes: int, *, seed: int = 1) -> int:
+class Fillable(Protocol):
+    def client(self) -> GrpcEtcdCluster: ...
+
+    def writer(self) -> EtcdWriter: ...
+
+
+def fill(cluster: Fillable, megabytes: int, *, seed: int = 1) -> int:
     """Puts Kubernetes-like values until the member's file has `megabytes` (10^6 bytes); how many keys that took."""
     writer, source = cluster.writer(), objects(seed)
     keys = 0

@@ -57,15 +57,16 @@ def store(name: str, folder: Path) -> Iterator[Target]:
     if name == "ceph":
         # Its sockets' paths may have 107 characters at most.
         with TemporaryDirectory(prefix="ceph-") as short, ceph_gateway(Path(short) / "c") as url:
-            yield _with_bucket(Target(name, url, "none", ACCESS_KEY, SECRET_KEY))
+            yield with_bucket(Target(name, url, "none", ACCESS_KEY, SECRET_KEY))
     elif name == "localstack":
         with _localstack(folder / "localstack") as url:
-            yield _with_bucket(Target(name, url, "sha256"))
+            yield with_bucket(Target(name, url, "sha256"))
     else:
-        yield _with_bucket(Target("url", name, "sha256"))
+        yield with_bucket(Target("url", name, "sha256"))
 
 
-def _with_bucket(target: Target) -> Target:
+def with_bucket(target: Target) -> Target:
+    """The same store with a new bucket."""
     bucket = f"bench-{uuid.uuid4().hex[:10]}"
     place = {} if target.name == "ceph" else {"CreateBucketConfiguration": {"LocationConstraint": REGION}}
     target.client().create_bucket(Bucket=bucket, **place)

@@ -13,7 +13,9 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Protocol
 
+from bench.problem import BenchError
 from bench.stores import Target
 from holdfast.credentials.memory import MemoryCredentials
 from holdfast.engine import backup
@@ -21,7 +23,7 @@ from holdfast.engine.verification import verify_backup
 from holdfast.etcd.base import EtcdCluster
 from holdfast.etcd.client import GrpcEtcdCluster
 from holdfast.executions.memory import MemoryExecutions
-from holdfast.models.cluster import ClusterSpec, EtcdTransport
+from holdfast.models.cluster import ClusterSpec, EtcdTransport, KubernetesTransport, NodeTransport
 from holdfast.models.credentials import EtcdTls
 from holdfast.models.run import BackupRequest
 from holdfast.notify.memory import MemoryNotifier
@@ -29,6 +31,8 @@ from holdfast.planning.naming import backup_id, run_id
 from holdfast.schedules.memory import MemorySchedules
 from holdfast.state.memory import MemoryClusters, MemoryLeases, MemoryRuns
 from holdfast.storage.s3 import S3Bucket
+from holdfast.storage.s3_grants import S3Grants
+from holdfast.transports.base import Transport
 
 CLUSTER, SECRET = "bench", "holdfast/bench/etcd"
 
@@ -41,6 +45,19 @@ class Job:
     endpoints: list[str]
     tls: dict[str, str]
     backup_id: str = ""
+
+
+class Reachable(Protocol):
+    @property
+    def endpoints(self) -> tuple[str, ...]: ...
+
+    @property
+    def tls(self) -> EtcdTls: ...
+
+
+def job_of(cluster: Reachable, target: Target, backup_name: str = "") -> Job:
+    tls = {name: getattr(cluster.tls, name).get_secret_value() for name in ("ca", "cert", "key")}
+    return Job(asdict(target), list(cluster.endpoints), tls, backup_name)
 
 
 @dataclass(frozen=True)
@@ -56,10 +73,14 @@ class Result:
 
 
 class BenchServices:
+    """Of the direct path, which bundles no secrets: their bucket is that of the snapshots."""
+
     def __init__(self, job: Job) -> None:
         target = Target(**job.target)  # type: ignore[arg-type]
-        self.bucket = S3Bucket(target.client(), target.bucket, checksums=target.checksums)
+        self.bucket, self.grants = bucket_of(target), grants_of(target)
         self.reader = self.writer = self.remover = self.bucket
+        self.secrets_reader = self.secrets_remover = self.bucket
+        self.secrets_grants = self.grants
         self.clusters, self.leases, self.runs = MemoryClusters(), MemoryLeases(), MemoryRuns()
         self.credentials = MemoryCredentials({SECRET: json.dumps(job.tls)})
         self.schedules, self.executions, self.notifier = MemorySchedules(), MemoryExecutions(), MemoryNotifier()
@@ -72,8 +93,25 @@ class BenchServices:
         return lambda: datetime.now(UTC)
 
     @property
-    def etcd(self) -> Callable[[EtcdTransport, EtcdTls], EtcdCluster]:
-        return lambda transport, tls: GrpcEtcdCluster(transport.endpoints, tls)
+    def etcd(self) -> Callable[[EtcdTransport | KubernetesTransport, EtcdTls], EtcdCluster]:
+        def cluster(transport: EtcdTransport | KubernetesTransport, tls: EtcdTls) -> EtcdCluster:
+            if isinstance(transport, KubernetesTransport):
+                raise BenchError("the bench measures no way through the Kubernetes API")
+            return GrpcEtcdCluster(transport.endpoints, tls)
+
+        return cluster
+
+    @property
+    def nodes(self) -> Callable[[NodeTransport], Transport]:
+        raise BenchError("etcd is asked directly here; bench.node_path measures the way through nodes")
+
+
+def bucket_of(target: Target) -> S3Bucket:
+    return S3Bucket(target.client(), target.bucket, checksums=target.checksums)
+
+
+def grants_of(target: Target) -> S3Grants:
+    return S3Grants(target.client(), target.bucket, checksums=target.checksums)
 
 
 class Stopwatch:
@@ -90,10 +128,13 @@ class Stopwatch:
 def make_backup(services: BenchServices) -> Result:
     watch, now = Stopwatch(), services.clock()
     name = run_id(CLUSTER, backup_id(now, "manual", now.isoformat()))
-    run = watch.time("start", lambda: backup.start(services, BackupRequest(cluster=CLUSTER), name, now))
-    snapshot = watch.time("snapshot", lambda: backup.take_snapshot(services, run))
-    watch.time("seal", lambda: backup.seal(services, run, snapshot))
-    return _result(run.backup_id, watch, snapshot.raw_size, snapshot.size)
+    state = watch.time("start", lambda: backup.start(services, BackupRequest(cluster=CLUSTER), name, now))
+    state = watch.time("snapshot", lambda: backup.take_snapshot(services, state))
+    watch.time("seal", lambda: backup.seal(services, state))
+    snapshot = state.snapshot
+    if snapshot is None:
+        raise RuntimeError("the direct path gives a snapshot at once")
+    return _result(state.run.backup_id, watch, snapshot.raw_size, snapshot.size)
 
 
 def verify(services: BenchServices, backup_name: str) -> Result:
