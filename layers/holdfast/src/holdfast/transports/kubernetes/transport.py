@@ -8,7 +8,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from functools import cached_property
 
-from holdfast.errors import HoldfastError, PermanentError, TransientError
+from holdfast.errors import HoldfastError, TransientError
 from holdfast.models.cluster import KubernetesTransport
 from holdfast.models.command import STDERR_LIMIT, STDOUT_LIMIT, Command, CommandResult
 from holdfast.models.credentials import KubernetesAccess
