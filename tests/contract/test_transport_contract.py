@@ -73,7 +73,11 @@ def reached(
         for each in made.opened:
             each.close()
         if made.node is not None:
-            made.node.run("sh", "-c", "rm -rf /go /starts /var/lib/holdfast /tmp/*")
+            # What the last test left running may still write there.
+            cleared = "rm -rf /go /starts /var/lib/holdfast /tmp/*"
+            made.node.run(
+                "sh", "-c", f"cd / && for _ in 1 2 3 4 5 6 7 8 9; do {cleared} && exit; sleep 0.3; done; exit 1"
+            )
 
 
 def refusal(call: Callable[[], object]) -> HoldfastError:
