@@ -46,9 +46,9 @@ class NodeStep(Model):
 class EtcdLayout(Model):
     """The etcd member of a node, read from its own flags: nothing in here is assumed.
 
-    `client_urls` are the advertised ones. `cert` and `key` identify a client. `container` says that etcd runs in one,
-    whose file system shows `data_dir` and the certificates under the same paths as the host (`host_data_dir` is where
-    the host has the data); False means a process of the host.
+    `client_urls` and `peer_urls` are the advertised ones. `cert` and `key` identify a client. `container` says that
+    etcd runs in one, whose file system shows `data_dir` and the certificates under the same paths as the host
+    (`host_data_dir` is where the host has the data); False means a process of the host.
     """
 
     name: str
@@ -60,12 +60,20 @@ class EtcdLayout(Model):
     key: NodePath
     container: bool
     image: str = ""
+    peer_urls: tuple[str, ...] = ()
 
 
 class ApiServerLayout(Model):
-    """The API server of a node. `encryption_config` is the file of --encryption-provider-config, None without one."""
+    """The API server of a node. `url` is where it listens, by the address that it advertises; `ca`, `client_cert` and
+    `client_key` are files on the host with which it can be asked as a member of system:masters (what it shows to
+    kubelets), None where its flags name none. `encryption_config` is the file of --encryption-provider-config, None
+    without one."""
 
     etcd_servers: tuple[str, ...]
+    url: str = ""
+    ca: NodePath | None = None
+    client_cert: NodePath | None = None
+    client_key: NodePath | None = None
     encryption_config: NodePath | None = None
     audit_policy: NodePath | None = None
     version: str = ""

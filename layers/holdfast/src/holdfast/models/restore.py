@@ -1,0 +1,234 @@
+"""A change of a control plane: a restore, or the replacement of one member. Its input, its plan and its record.
+
+A plan is data: every step names its script (node/restore/), its variables for each node, and what takes it back. The
+same plan is shown, approved by its digest, executed, and rendered as a runbook.
+"""
+
+import hashlib
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import Field, StringConstraints, model_validator
+
+from holdfast.models.backup import TransportKind
+from holdfast.models.base import BackupId, ClusterId, Model, RunId, Sha256Hex, StoredModel, Utc
+from holdfast.models.cluster import NodeName
+from holdfast.models.node import NodePath, NodeStep, Words
+from holdfast.models.plan import Finding
+from holdfast.models.run import CaughtError, ErrorInfo, ExecutionName
+
+Job = Literal["restore", "replace-member"]
+# etcd: the database, on every member at once. full: the database and the secrets bundles (PKI, manifests, keys).
+# one-first: the database on one member; the others join it as learners. new-hosts: full, onto hosts with nothing.
+RestoreMode = Literal["etcd", "full", "one-first", "new-hosts"]
+# Guardrails that an operator may lift by name; no other one can be lifted.
+Allowance = Literal["cluster_healthy", "backup_not_verified", "backup_of_other_cluster", "no_emergency_snapshot"]
+ChangePhase = Literal["Shutdown", "Restore", "RestartCluster", "Finished", "Rollback"]
+CHANGE_PHASES: tuple[ChangePhase, ...] = ("Shutdown", "Restore", "RestartCluster", "Finished")
+StepName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{1,40}$")]
+
+
+class ChangeRequest(Model):
+    """The input of the restore state machine, typed in the console or sent by the command line: one of
+
+    {"cluster", "backup", "mode"} a restore; {"cluster", "replace": NODE} a member's replacement; {"cluster", "resume":
+    RUN} goes on with a run that failed; {"cluster", "abort": RUN} takes back a run that is not past its point of no
+    return. `allow` lifts guardrails by their code.
+    """
+
+    cluster: ClusterId
+    backup: BackupId | None = None
+    mode: RestoreMode = "etcd"
+    replace: NodeName | None = None
+    resume: RunId | None = None
+    abort: RunId | None = None
+    allow: tuple[Allowance, ...] = ()
+
+    @model_validator(mode="after")
+    def _one_purpose(self) -> Self:
+        named = [name for name in ("backup", "replace", "resume", "abort") if getattr(self, name) is not None]
+        if len(named) != 1:
+            raise ValueError("name exactly one of backup, replace, resume and abort")
+        return self
+
+
+class ChangeRun(Model):
+    """What every state after Started is told; the rest is in the stored plan. `run_id` is the run's, whatever the
+    name of the execution that goes on with it."""
+
+    run_id: RunId
+    cluster_id: ClusterId
+    job: Job
+    backup_id: BackupId | None = None
+    started_at: Utc
+
+
+class PodFile(Model):
+    """A static pod's manifest on a node: which container it runs."""
+
+    container: str
+    path: NodePath
+
+
+class RestoreFacts(StoredModel):
+    """What node/restore/facts.sh says of a node before a restore; it touches nothing. Sizes are bytes.
+
+    `pods` are the manifests below the static pod path with the container that each runs. `unit` is etcd's systemd
+    unit, "" for a static pod. `data_free` is for the file system of the data directory; `etcd_tool` the version of the
+    tool that would restore (etcdutl or etcdctl; "" when none was found), `tool_bumps` whether it has --bump-revision.
+    `certificates` are paths with the moment that they expire; `encryption_keys` are "provider:name". `unfinished`
+    are runs whose directory is still beside the data with manifests in it.
+    """
+
+    pods: tuple[PodFile, ...] = ()
+    unit: str = Field(default="", pattern=r"^[A-Za-z0-9_.@-]{0,100}$")
+    data_exists: bool = False
+    data_free: int = 0
+    etcd_tool: str = Field(default="", pattern=r"^[0-9A-Za-z.+-]{0,40}$")
+    tool_bumps: bool = False
+    kubelet: bool = True
+    tools: tuple[Words, ...] = ()
+    certificates: tuple[tuple[Words, int], ...] = ()
+    encryption_keys: tuple[Words, ...] = ()
+    unfinished: tuple[Words, ...] = ()
+
+
+class NodeCommand(Model):
+    """A step on one node: the variables of its script. `bundle` is the node whose bundle it is handed, if any."""
+
+    node: str
+    values: dict[str, str] = Field(default_factory=dict)
+
+
+class RestoreStep(Model):
+    """One step of a plan.
+
+    `script` is a file of node/restore/ without its ending, "" for what the control path does itself. `undo` is the
+    script that takes it back, with the same variables; "" when it leaves nothing or cannot be taken back. `grant` says
+    which presigned URL it is handed: `snapshot_url`, or `bundle_url`. `no_return`: from its start on the old state is
+    no longer in place. `one_by_one`: each node begins when the one before it has ended. `agree` names checks over what
+    the nodes said (planning/agreement.py). `by_hand` replaces the script in a runbook, "" when it is the same.
+    """
+
+    name: StepName
+    phase: ChangePhase
+    title: str
+    script: str = ""
+    commands: tuple[NodeCommand, ...] = ()
+    one_by_one: bool = False
+    grant: Literal["", "snapshot", "bundle"] = ""
+    timeout_s: int = 60
+    done_when: str
+    undo: str = ""
+    no_return: bool = False
+    agree: tuple[str, ...] = ()
+    by_hand: str = ""
+
+
+class RestorePlan(Model):
+    """`revision`, `hash` and `counts` are the backup's own: what the restored database is held against. `emergency` is
+    the backup that was made of what still answered before anything was touched, None when nothing did."""
+
+    schema_version: Literal[1] = 1
+    job: Job
+    cluster_id: ClusterId
+    run_id: RunId
+    backup_id: BackupId | None = None
+    mode: RestoreMode | None = None
+    replaced: str = ""
+    made_at: Utc
+    driver: str
+    transport: TransportKind
+    emergency: BackupId | None = None
+    snapshot_key: str = ""
+    bundle_keys: dict[str, str] = Field(default_factory=dict)
+    revision: int = 0
+    hash_kv: int | None = None
+    compact_revision: int | None = None
+    counts: dict[str, int] = Field(default_factory=dict)
+    allowed: tuple[Allowance, ...] = ()
+    findings: tuple[Finding, ...] = ()
+    steps: tuple[RestoreStep, ...]
+
+    @property
+    def digest(self) -> str:
+        """What an approval is bound to: SHA-256 over the plan's JSON."""
+        return hashlib.sha256(self.model_dump_json().encode()).hexdigest()
+
+    def steps_of(self, phase: ChangePhase) -> tuple[RestoreStep, ...]:
+        return tuple(step for step in self.steps if step.phase == phase)
+
+    def step(self, name: str) -> RestoreStep:
+        return next(step for step in self.steps if step.name == name)
+
+
+class Approval(StoredModel):
+    """What a person answered; `digest` is the plan's that was shown, `cluster` the id as it was typed."""
+
+    cluster: ClusterId
+    digest: Sha256Hex
+    approved_by: Words
+    approved_at: Utc
+
+
+class Question(StoredModel):
+    """An approval that is waited for. The task token is nobody's business but the answering command's."""
+
+    token: str = Field(repr=False, max_length=2048)
+    digest: Sha256Hex
+    asked_at: Utc
+    expires_at: Utc
+
+
+class StepRecord(StoredModel):
+    """One attempt of one step on one node. `undo`: it was taken back. `report` is what its script said."""
+
+    step: StepName
+    node: str
+    attempt: int
+    undo: bool = False
+    status: Literal["started", "done", "failed"]
+    at: Utc
+    started_at: Utc
+    exit_code: int | None = None
+    command: str = ""
+    report: dict[str, Any] = Field(default_factory=dict)
+    error: ErrorInfo | None = None
+
+
+class ChangePending(Model):
+    """What a phase waits for: `step` is under way on the nodes of `steps`."""
+
+    step: StepName
+    wait_s: int = Field(ge=1, le=300)
+    since: Utc
+    steps: tuple[NodeStep, ...]
+
+
+class PhaseWork(Model):
+    """The input of statemachine/phase.asl.json and what its one state hands on. `approval` is there when the phase is
+    the first after it; `pending` is None when the phase is done."""
+
+    run: ChangeRun
+    phase: ChangePhase
+    approval: Approval | None = None
+    pending: ChangePending | None = None
+
+
+class Failure(Model):
+    """Why a run goes no further. `redrives` is how often its execution had been redriven when it failed."""
+
+    error: ErrorInfo
+    phase: str
+    goes_back: bool
+    redrives: int = 0
+
+
+class ChangeFailed(Model):
+    """The event of the state Failed: as of models/run.py: FailedEvent."""
+
+    input: Any
+    execution: ExecutionName
+    started_at: Utc
+    run: ChangeRun | None = None
+    error: CaughtError
+    redrives: int = 0
