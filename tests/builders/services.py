@@ -61,6 +61,7 @@ class MemoryServices:
     credentials: MemoryCredentials = field(default_factory=MemoryCredentials)
     schedules: MemorySchedules = field(default_factory=MemorySchedules)
     executions: MemoryExecutions = field(default_factory=MemoryExecutions)
+    changes: MemoryExecutions = field(default_factory=MemoryExecutions)
     notifier: MemoryNotifier = field(default_factory=MemoryNotifier)
     member: FakeEtcdCluster = field(
         default_factory=lambda: FakeEtcdCluster(known=etcd_facts(), snapshot_file=small_snapshot())

@@ -19,6 +19,7 @@ class Settings(Model):
     secrets_bucket: str = ""
     table: str = ""
     state_machine_arn: str = ""
+    restore_machine_arn: str = ""
     topic_arn: str = ""
     event_bus: str = "default"
     schedule_group: str = ""

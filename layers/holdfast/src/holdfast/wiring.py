@@ -180,11 +180,18 @@ class AwsServices:
             role_arn=self._settings.require("schedule_role_arn"),
         )
 
-    @cached_property
-    def executions(self) -> Executions:
+    def _executions(self, setting: str) -> Executions:
         from holdfast.executions.stepfunctions import StepFunctionsExecutions
 
-        return StepFunctionsExecutions(self._client("stepfunctions"), self._settings.require("state_machine_arn"))
+        return StepFunctionsExecutions(self._client("stepfunctions"), self._settings.require(setting))
+
+    @cached_property
+    def executions(self) -> Executions:
+        return self._executions("state_machine_arn")
+
+    @cached_property
+    def changes(self) -> Executions:
+        return self._executions("restore_machine_arn")
 
     @cached_property
     def notifier(self) -> Notifier:

@@ -48,7 +48,12 @@ class Services(Protocol):
     def schedules(self) -> Schedules: ...
 
     @property
-    def executions(self) -> Executions: ...
+    def executions(self) -> Executions:
+        """Of the backup state machine."""
+
+    @property
+    def changes(self) -> Executions:
+        """Of the restore state machine, which also replaces members."""
 
     @property
     def notifier(self) -> Notifier: ...

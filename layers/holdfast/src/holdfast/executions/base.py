@@ -20,9 +20,19 @@ class ExecutionView:
 
 class Executions(Protocol):
     def start(self, name: str, payload: str) -> bool:
-        """Start an execution of the backup state machine; False when one of that name exists already (running or done).
+        """Start an execution of this state machine; False when one of that name exists already (running or done).
         TransientError `executions_unavailable`, PermanentError `executions_access_denied`, `executions_refused`,
         `state_machine_missing`."""
 
     def view(self, name: str) -> ExecutionView:
         """What is known of it now, or PermanentError `run_unknown`."""
+
+    def stop(self, name: str, cause: str) -> None:
+        """Stop it if it runs; one that is over is left as it is. PermanentError `run_unknown`."""
+
+    def answer(self, token: str, payload: str) -> None:
+        """Let a state go on that waits with a task token; `payload` becomes its output.
+        PermanentError `question_closed` when nobody waits with that token any more."""
+
+    def decline(self, token: str, error: str, cause: str) -> None:
+        """Let it fail instead. The same error."""

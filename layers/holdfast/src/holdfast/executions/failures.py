@@ -9,3 +9,11 @@ def run_unknown(name: str) -> PermanentError:
         f"there is no execution {name}",
         hint="Step Functions keeps executions for 90 days; holdfast run list CLUSTER shows older ones",
     )
+
+
+def question_closed() -> PermanentError:
+    return PermanentError(
+        "question_closed",
+        "nobody waits for this answer any more: it was given already, its time ran out, or the run was stopped",
+        hint="holdfast restore status RUN shows where the run is",
+    )

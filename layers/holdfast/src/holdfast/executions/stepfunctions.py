@@ -1,12 +1,13 @@
-"""Executions of the backup state machine on AWS Step Functions (a standard workflow)."""
+"""Executions of one state machine on AWS Step Functions (a standard workflow)."""
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, get_args
 
 from holdfast.aws import AwsErrors
 from holdfast.errors import PermanentError
 from holdfast.executions.base import ExecutionView, Status
-from holdfast.executions.failures import run_unknown
+from holdfast.executions.failures import question_closed, run_unknown
 
 _ERRORS = AwsErrors(
     unavailable="executions_unavailable",
@@ -57,6 +58,30 @@ class StepFunctionsExecutions:
             error=found.get("error") or "",
             cause=found.get("cause") or "",
         )
+
+    def stop(self, name: str, cause: str) -> None:
+        with _ERRORS.read(f"stop the execution {name}"):
+            try:
+                self._client.stop_execution(executionArn=self._arn(name), error="Holdfast.Aborted", cause=cause)
+            except self._client.exceptions.ExecutionDoesNotExist:
+                raise run_unknown(name) from None
+
+    def answer(self, token: str, payload: str) -> None:
+        with self._settling("answer a question"):
+            self._client.send_task_success(taskToken=token, output=payload)
+
+    def decline(self, token: str, error: str, cause: str) -> None:
+        with self._settling("decline a question"):
+            self._client.send_task_failure(taskToken=token, error=error, cause=cause)
+
+    @contextmanager
+    def _settling(self, doing: str) -> Iterator[None]:
+        known = self._client.exceptions
+        with _ERRORS.read(doing):
+            try:
+                yield
+            except (known.TaskDoesNotExist, known.TaskTimedOut, known.InvalidToken):
+                raise question_closed() from None
 
     def _exists(self, name: str) -> bool:
         with _ERRORS.read(f"look for the execution {name}"):

@@ -9,14 +9,15 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, StringConstraints, model_validator
 
+from holdfast.models.approval import Approval
 from holdfast.models.backup import TransportKind
-from holdfast.models.base import BackupId, ClusterId, Model, RunId, Sha256Hex, StoredModel, Utc
+from holdfast.models.base import BackupId, ClusterId, Model, RunId, StoredModel, Utc
 from holdfast.models.cluster import NodeName
 from holdfast.models.node import NodePath, NodeStep, Words
 from holdfast.models.plan import Finding
 from holdfast.models.run import CaughtError, ErrorInfo, ExecutionName
 
-Job = Literal["restore", "replace-member"]
+Change = Literal["restore", "replace-member"]
 # etcd: the database, on every member at once. full: the database and the secrets bundles (PKI, manifests, keys).
 # one-first: the database on one member; the others join it as learners. new-hosts: full, onto hosts with nothing.
 RestoreMode = Literal["etcd", "full", "one-first", "new-hosts"]
@@ -57,7 +58,7 @@ class ChangeRun(Model):
 
     run_id: RunId
     cluster_id: ClusterId
-    job: Job
+    job: Change
     backup_id: BackupId | None = None
     started_at: Utc
 
@@ -129,7 +130,7 @@ class RestorePlan(Model):
     the backup that was made of what still answered before anything was touched, None when nothing did."""
 
     schema_version: Literal[1] = 1
-    job: Job
+    job: Change
     cluster_id: ClusterId
     run_id: RunId
     backup_id: BackupId | None = None
@@ -159,24 +160,6 @@ class RestorePlan(Model):
 
     def step(self, name: str) -> RestoreStep:
         return next(step for step in self.steps if step.name == name)
-
-
-class Approval(StoredModel):
-    """What a person answered; `digest` is the plan's that was shown, `cluster` the id as it was typed."""
-
-    cluster: ClusterId
-    digest: Sha256Hex
-    approved_by: Words
-    approved_at: Utc
-
-
-class Question(StoredModel):
-    """An approval that is waited for. The task token is nobody's business but the answering command's."""
-
-    token: str = Field(repr=False, max_length=2048)
-    digest: Sha256Hex
-    asked_at: Utc
-    expires_at: Utc
 
 
 class StepRecord(StoredModel):

@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, StringConstraints
 
+from holdfast.models.approval import Question
 from holdfast.models.backup import Compression, Kind, SecretsBundle, SnapshotObject
 from holdfast.models.base import BackupId, ClusterId, Model, RunId, StoredModel, Utc
 from holdfast.models.etcd import EndpointFailure
@@ -15,6 +16,7 @@ UNKNOWN_CLUSTER = "unknown"
 ExecutionName = Annotated[str, StringConstraints(min_length=1, max_length=80)]
 PhaseName = Literal["Started", "Snapshot", "Secrets", "Seal", "Verify", "Retain", "Finished"]
 RunStatus = Literal["running", "succeeded", "failed", "refused"]
+Job = Literal["backup", "restore", "replace-member"]
 
 
 class BackupRequest(Model):
@@ -192,6 +194,7 @@ class Outcome(StoredModel):
     """
 
     run_id: ExecutionName
+    job: Job = "backup"
     cluster_id: str
     backup_id: BackupId | None = None
     kind: Kind = "manual"
@@ -214,13 +217,20 @@ class Progress(StoredModel):
 
 
 class RunRecord(StoredModel):
-    """A run as the table keeps it: written by `Started`, moved on by every phase, closed by its outcome."""
+    """A run as the table keeps it: written by `Started`, moved on by every phase, closed by its outcome.
+
+    `execution` is the one that is at work for it, which for a resumed run has another name than the run. `question` is
+    there while an approval is waited for.
+    """
 
     run_id: ExecutionName
+    job: Job = "backup"
+    execution: str = ""
     cluster_id: str
     backup_id: BackupId | None = None
-    kind: Kind
+    kind: Kind = "manual"
     status: RunStatus
     started_at: Utc
     progress: Progress = Field(default_factory=lambda: Progress(phase="Started"))
+    question: Question | None = None
     outcome: Outcome | None = None

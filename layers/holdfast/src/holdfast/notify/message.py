@@ -1,6 +1,6 @@
 """What an outcome looks like to a person: the subject and the text of the message, and the name of the event."""
 
-from holdfast.models.run import Figures, Outcome
+from holdfast.models.run import Figures, Job, Outcome
 
 # SNS: at most 100 characters of printable ASCII (API reference of Publish, parameter Subject).
 _SUBJECT_LENGTH = 100
@@ -11,7 +11,7 @@ _UNITS = ("bytes", "KiB", "MiB", "GiB", "TiB")
 
 def subject(outcome: Outcome) -> str:
     """One line: the cluster, how it ended, and for a run that did not succeed the code."""
-    text = f"Holdfast: backup of {outcome.cluster_id} {outcome.status}"
+    text = f"Holdfast: {_JOBS[outcome.job]} of {outcome.cluster_id} {outcome.status}"
     if outcome.error is not None:
         text += f" ({outcome.error.code})"
     printable = "".join(letter if " " <= letter <= "~" else "?" for letter in text)
@@ -21,7 +21,7 @@ def subject(outcome: Outcome) -> str:
 def body(outcome: Outcome) -> str:
     """A few labelled lines, the most wanted first."""
     lines = [
-        f"The {outcome.kind} backup of {outcome.cluster_id} {_ENDINGS[outcome.status]}.",
+        f"The {_title(outcome)} of {outcome.cluster_id} {_ending(outcome)}.",
         "",
         *_error_lines(outcome),
         *_figure_lines(outcome.figures),
@@ -36,16 +36,26 @@ def body(outcome: Outcome) -> str:
 
 
 def detail_type(outcome: Outcome) -> str:
-    """The event's detail-type: "Holdfast Backup Succeeded", "… Failed", "… Refused", "… Running"."""
-    return f"Holdfast Backup {outcome.status.capitalize()}"
+    """The event's detail-type: "Holdfast Backup Succeeded", "Holdfast Restore Failed", "Holdfast Member Replacement
+    Refused", …"""
+    return f"Holdfast {_JOBS[outcome.job].title()} {outcome.status.capitalize()}"
 
 
-_ENDINGS = {
-    "succeeded": "succeeded: it is sealed, and was read back and verified",
-    "failed": "failed",
-    "refused": "was refused by a guardrail",
-    "running": "is running",
+_JOBS: dict[Job, str] = {"backup": "backup", "restore": "restore", "replace-member": "member replacement"}
+_SUCCEEDED: dict[Job, str] = {
+    "backup": "it is sealed, and was read back and verified",
+    "restore": "etcd, the API and the nodes were checked",
+    "replace-member": "every member votes and holds the same data",
 }
+_ENDINGS = {"failed": "failed", "refused": "was refused by a guardrail", "running": "waits for an approval"}
+
+
+def _title(outcome: Outcome) -> str:
+    return f"{outcome.kind} backup" if outcome.job == "backup" else _JOBS[outcome.job]
+
+
+def _ending(outcome: Outcome) -> str:
+    return f"succeeded: {_SUCCEEDED[outcome.job]}" if outcome.status == "succeeded" else _ENDINGS[outcome.status]
 
 
 def _error_lines(outcome: Outcome) -> list[str]:

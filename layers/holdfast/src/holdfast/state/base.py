@@ -7,6 +7,7 @@ Errors of all: `state_unavailable` (transient), `state_access_denied`, `state_ta
 from datetime import datetime
 from typing import Protocol
 
+from holdfast.models.approval import Question
 from holdfast.models.cluster import ClusterSpec
 from holdfast.models.run import Outcome, Progress, RunRecord
 
@@ -42,6 +43,12 @@ class Leases(Protocol):
 class Runs(Protocol):
     def open(self, record: RunRecord) -> None:
         """Write the record of a run; a second open of the same run id leaves the first (a retried state)."""
+
+    def reopen(self, record: RunRecord) -> None:
+        """Write the record over whatever there is: the run goes on, so that it has no outcome and no question."""
+
+    def ask(self, cluster_id: str, run_id: str, question: Question | None) -> None:
+        """Note what is waited for, or with None that nothing is any more. Nothing for a run that was never opened."""
 
     def progress(self, cluster_id: str, run_id: str, progress: Progress) -> None:
         """Note how far a run is. For a run that was never opened nothing is stored and nothing is raised: a backup

@@ -10,6 +10,7 @@ from botocore.exceptions import ClientError
 
 from holdfast.aws import AwsErrors, error_code
 from holdfast.errors import PermanentError
+from holdfast.models.approval import Question
 from holdfast.models.cluster import ClusterSpec
 from holdfast.models.run import Outcome, Progress, RunRecord
 from holdfast.state import failures, items
@@ -152,13 +153,26 @@ class DynamoRuns(_Table):
     """The Runs on DynamoDB."""
 
     def open(self, record: RunRecord) -> None:
-        item = items.run_key(record.cluster_id, record.run_id) | {
-            "record": {"S": record.model_dump_json()},
-            "started_at": items.started_at(record.started_at),
-            "remove_after": items.remove_after(record.started_at),
-        }
         with self._call(f"open the run {record.run_id}"), self._unless_the_condition_fails():
-            self._client.put_item(TableName=self._table, Item=item, ConditionExpression="attribute_not_exists(pk)")
+            item, new = items.item_of(record), "attribute_not_exists(pk)"
+            self._client.put_item(TableName=self._table, Item=item, ConditionExpression=new)
+
+    def reopen(self, record: RunRecord) -> None:
+        with self._call(f"open the run {record.run_id} again"):
+            self._client.put_item(TableName=self._table, Item=items.item_of(record))
+
+    def ask(self, cluster_id: str, run_id: str, question: Question | None) -> None:
+        request: dict[str, Any] = {"UpdateExpression": "REMOVE question"}
+        if question is not None:
+            values = {":question": {"S": question.model_dump_json()}}
+            request = {"UpdateExpression": "SET question = :question", "ExpressionAttributeValues": values}
+        with self._call(f"note the question of {run_id}"), self._unless_the_condition_fails():
+            self._client.update_item(
+                TableName=self._table,
+                Key=items.run_key(cluster_id, run_id),
+                ConditionExpression="attribute_exists(pk)",
+                **request,
+            )
 
     def progress(self, cluster_id: str, run_id: str, progress: Progress) -> None:
         with self._call(f"note the progress of {run_id}"), self._unless_the_condition_fails():

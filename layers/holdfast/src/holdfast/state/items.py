@@ -4,7 +4,7 @@
 |-------|----------------|-------------|-----------------------------------------------------------------|
 | spec  | `CLUSTERS`     | `<id>`      | spec (JSON)                                                     |
 | lease | `CLUSTER#<id>` | `LEASE`     | owner, expires_at (epoch seconds)                               |
-| run   | `CLUSTER#<id>` | `RUN#<run>` | record, progress, outcome (JSON), started_at, remove_after (TTL) |
+| run   | `CLUSTER#<id>` | `RUN#<run>` | record, progress, question, outcome (JSON), started_at, remove_after (TTL) |
 
 All specs share one partition, so that listing them is one Query. Runs are listed by the local secondary index
 `by_start` on started_at: a run started from the console is named by a UUID, so names do not sort by time. Only runs
@@ -17,6 +17,7 @@ from datetime import UTC, datetime, timedelta
 from pydantic import ValidationError
 
 from holdfast.errors import PermanentError
+from holdfast.models.approval import Question
 from holdfast.models.cluster import ClusterSpec
 from holdfast.models.run import Outcome, Progress, RunRecord
 
@@ -66,6 +67,7 @@ def record_of(outcome: Outcome) -> RunRecord:
     """The record of a run that was never opened: its outcome is all that is known."""
     return RunRecord(
         run_id=outcome.run_id,
+        job=outcome.job,
         cluster_id=outcome.cluster_id,
         backup_id=outcome.backup_id,
         kind=outcome.kind,
@@ -78,16 +80,27 @@ def record_of(outcome: Outcome) -> RunRecord:
 def closed(record: RunRecord, outcome: Outcome) -> RunRecord:
     changes = {
         "outcome": outcome,
+        "question": None,
         "status": outcome.status,
         "backup_id": outcome.backup_id or record.backup_id,
     }
     return record.model_copy(update=changes)
 
 
+def item_of(record: RunRecord) -> Item:
+    return run_key(record.cluster_id, record.run_id) | {
+        "record": {"S": record.model_dump_json()},
+        "started_at": started_at(record.started_at),
+        "remove_after": remove_after(record.started_at),
+    }
+
+
 def run_from(item: Item) -> RunRecord:
     record = RunRecord.model_validate_json(item["record"]["S"])
     if "progress" in item:
         record = record.model_copy(update={"progress": Progress.model_validate_json(item["progress"]["S"])})
+    if "question" in item:
+        record = record.model_copy(update={"question": Question.model_validate_json(item["question"]["S"])})
     if "outcome" in item:
         record = closed(record, Outcome.model_validate_json(item["outcome"]["S"]))
     return record

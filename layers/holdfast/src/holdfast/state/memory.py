@@ -4,6 +4,7 @@ from datetime import datetime
 from threading import Lock
 
 from holdfast.doubles import FailsOnDemand
+from holdfast.models.approval import Question
 from holdfast.models.cluster import ClusterSpec
 from holdfast.models.run import Outcome, Progress, RunRecord
 from holdfast.state import failures, items
@@ -88,12 +89,24 @@ class MemoryRuns(FailsOnDemand):
         with self._lock:
             self._records.setdefault((record.cluster_id, record.run_id), record)
 
+    def reopen(self, record: RunRecord) -> None:
+        self._reach("reopen")
+        with self._lock:
+            self._records[record.cluster_id, record.run_id] = record
+
+    def ask(self, cluster_id: str, run_id: str, question: Question | None) -> None:
+        self._reach("ask")
+        self._change(cluster_id, run_id, {"question": question})
+
     def progress(self, cluster_id: str, run_id: str, progress: Progress) -> None:
         self._reach("progress")
+        self._change(cluster_id, run_id, {"progress": progress})
+
+    def _change(self, cluster_id: str, run_id: str, changes: dict[str, object]) -> None:
         with self._lock:
             record = self._records.get((cluster_id, run_id))
             if record is not None:
-                self._records[cluster_id, run_id] = record.model_copy(update={"progress": progress})
+                self._records[cluster_id, run_id] = record.model_copy(update=changes)
 
     def close(self, outcome: Outcome) -> None:
         self._reach("close")
