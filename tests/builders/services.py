@@ -13,6 +13,7 @@ from holdfast.credentials.memory import MemoryCredentials
 from holdfast.etcd.base import EtcdCluster
 from holdfast.etcd.memory import FakeEtcdCluster
 from holdfast.executions.memory import MemoryExecutions
+from holdfast.identity.memory import MemoryIdentity
 from holdfast.local.pki import issue_ca
 from holdfast.models.cluster import ClusterSpec, EtcdTransport, KubernetesTransport, NodeTransport
 from holdfast.models.credentials import EtcdTls
@@ -63,6 +64,7 @@ class MemoryServices:
     executions: MemoryExecutions = field(default_factory=MemoryExecutions)
     changes: MemoryExecutions = field(default_factory=MemoryExecutions)
     notifier: MemoryNotifier = field(default_factory=MemoryNotifier)
+    identity: MemoryIdentity = field(default_factory=MemoryIdentity)
     member: FakeEtcdCluster = field(
         default_factory=lambda: FakeEtcdCluster(known=etcd_facts(), snapshot_file=small_snapshot())
     )

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from holdfast.credentials.base import CredentialStore
 from holdfast.etcd.base import EtcdCluster
 from holdfast.executions.base import Executions
+from holdfast.identity.base import Identity
 from holdfast.models.cluster import EtcdTransport, KubernetesTransport, NodeTransport, SshTransport, SsmTransport
 from holdfast.models.credentials import EtcdTls
 from holdfast.notify.base import Notifier
@@ -192,6 +193,12 @@ class AwsServices:
     @cached_property
     def changes(self) -> Executions:
         return self._executions("restore_machine_arn")
+
+    @cached_property
+    def identity(self) -> Identity:
+        from holdfast.identity.sts import StsIdentity
+
+        return StsIdentity(self._client("sts"))
 
     @cached_property
     def notifier(self) -> Notifier:

@@ -7,6 +7,7 @@ from typing import Protocol
 from holdfast.credentials.base import CredentialStore
 from holdfast.etcd.base import EtcdCluster
 from holdfast.executions.base import Executions
+from holdfast.identity.base import Identity
 from holdfast.models.cluster import EtcdTransport, KubernetesTransport, NodeTransport
 from holdfast.models.credentials import EtcdTls
 from holdfast.notify.base import Notifier
@@ -57,6 +58,10 @@ class Services(Protocol):
 
     @property
     def notifier(self) -> Notifier: ...
+
+    @property
+    def identity(self) -> Identity:
+        """Whose credentials these are."""
 
     @property
     def grants(self) -> UploadGrants:

@@ -1,0 +1,1 @@
+"""Who calls: the name under which an approval is recorded."""
