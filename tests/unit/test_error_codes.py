@@ -41,9 +41,9 @@ def raised() -> dict[str, str]:
 
 def given_up_with() -> dict[str, str]:
     """Codes that the programs for nodes give up with; a few choose the code first."""
-    calls = re.compile(r"\b(?:give_up|failed \S+ \S+) ([a-z_]+)|\bverdict=([a-z_]+)")
+    calls = re.compile(r"\b(?:give_up|stopped_by|failed \S+ \S+) ([a-z_]+)|\bverdict=([a-z_]+)")
     found: dict[str, str] = {}
-    for path in (SOURCE / "node").glob("*.sh"):
+    for path in (SOURCE / "node").rglob("*.sh"):
         found |= {one or other: path.name for one, other in calls.findall(path.read_text())}
     assert len(found) > 10
     return found

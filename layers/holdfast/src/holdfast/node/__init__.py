@@ -20,3 +20,28 @@ def program(name: str) -> str:
 def question(name: str) -> str:
     """The same for a script that only looks and prints sections (frames.sh)."""
     return script("frames") + script("containers") + script(name)
+
+
+@cache
+def change(name: str) -> str:
+    """A script of restore/, which changes a control plane: what a `Command` carries."""
+    return script("common") + script("containers") + script("restore") + script("download") + script(f"restore/{name}")
+
+
+@cache
+def by_hand_functions() -> str:
+    """What goes in front of `by_hand`, once for all of a runbook's scripts."""
+    return _for_terminals(script("by_hand") + script("containers") + script("restore"))
+
+
+@cache
+def by_hand(name: str) -> str:
+    """A script of restore/ as a person runs it, after its variables, in a subshell. Not for those whose header says
+    that they need common.sh."""
+    return _for_terminals(script(f"restore/{name}"))
+
+
+def _for_terminals(text: str) -> str:
+    """A tab that is pasted into a shell completes a word; and what is for shellcheck is not for people."""
+    lines = [line for line in text.splitlines() if not line.lstrip().startswith("# shellcheck")]
+    return "".join(f"{line}\n" for line in lines).replace("\t", "    ")

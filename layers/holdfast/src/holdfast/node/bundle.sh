@@ -117,18 +117,6 @@ certificates() { # PATHS
 	done
 }
 
-encryption_keys() { # of an EncryptionConfiguration in YAML or JSON: "provider:name", in JSON; no secret is looked at
-	# shellcheck disable=SC2020 # five characters, each for itself
-	tr '{}[],' '\n\n\n\n\n' <"$1" | awk '
-		{ sub(/^[ \t#]*#.*/, ""); sub(/[ \t]#.*/, ""); gsub(/["\047\r\t ]/, ""); sub(/^-*/, "") }
-		/^(aescbc|aesgcm|secretbox|kms|identity):/ { provider = substr($0, 1, index($0, ":") - 1) }
-		/^name:[A-Za-z0-9._\/-]+$/ && provider != "" {
-			name = provider ":" substr($0, 6)
-			if (!seen[name]++) { printf "%s\"%s\"", comma, name; comma = "," }
-		}
-	'
-}
-
 trap clean EXIT
 trap 'exit 143' TERM INT HUP
 need curl sha256sum awk sed find sort du df readlink

@@ -1,0 +1,12 @@
+# shellcheck shell=sh disable=SC2034,SC2154 # the variables are set before this text
+# Remove what the restore fetched and made here: the snapshot, new data that are in no place, and files of the bundle.
+# Variables: keep, data_dir.
+keep_dir
+close_image
+removed=false
+for each in "$keep"/snapshot.db* "$keep"/new "$keep"/new.* "$keep"/files "$keep"/files.*; do
+	[ ! -e "$each" ] || removed=true
+	said=$(rm -rf "$each" 2>&1) || stopped_by restore_tool_failed "removing $each" "$said"
+done
+rmdir "$keep" 2>/dev/null
+result "{\"removed\":$removed}"

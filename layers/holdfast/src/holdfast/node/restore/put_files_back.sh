@@ -1,0 +1,19 @@
+# shellcheck shell=sh disable=SC2034,SC2154 # the variables are set before this text
+# Take swap_files back: files that it replaced are put back, files that it brought are removed again.
+# Variables: keep, data_dir, aside, manifests.
+keep_dir
+back=0
+if [ -d "$keep/files/tree" ] && [ -d "$keep/old-files" ]; then
+	(cd "$keep/files/tree" && find . ! -type d) | while IFS= read -r path; do
+		path=${path#.}
+		place=$path
+		case $path in "$manifests"/*) place=$aside/${path##*/} ;; esac
+		if [ -e "$keep/old-files$place" ] || [ -L "$keep/old-files$place" ]; then
+			put_file "$keep/old-files$place" "$place" ""
+		elif same_file "$keep/files/tree$path" "$place"; then
+			rm -f "$place"
+		fi
+	done || exit 1
+	back=$(($(find "$keep/old-files" ! -type d | wc -l)))
+fi
+result "{\"files\":$back}"

@@ -1,0 +1,20 @@
+# shellcheck shell=sh disable=SC2034,SC2154 # the variables are set before this text
+# Put the files of the bundle into their places; a file that they replace is kept in $keep/old-files. Static pods'
+# manifests go to $aside, so that kubelet starts none of them yet.
+# Variables: keep, data_dir, aside, manifests.
+keep_dir
+[ -d "$keep/files/tree" ] || give_up restore_bundle_missing "there is no $keep/files"
+umask 077
+mkdir -p "$aside" "$keep/old-files"
+(cd "$keep/files/tree" && find . -type d) | while IFS= read -r folder; do
+	folder=${folder#.}
+	[ -d "$folder/" ] || mkdir -m "$(stat -c %a "$keep/files/tree$folder")" "$folder" || exit 1
+done || give_up restore_tool_failed "a folder of the bundle cannot be made"
+(cd "$keep/files/tree" && find . ! -type d) | while IFS= read -r path; do
+	path=${path#.}
+	place=$path
+	case $path in "$manifests"/*) place=$aside/${path##*/} ;; esac
+	put_file "$keep/files/tree$path" "$place" "$keep/old-files$place"
+done || exit 1
+files=$(($(find "$keep/files/tree" ! -type d | wc -l))) kept=$(($(find "$keep/old-files" ! -type d | wc -l)))
+result "{\"files\":$files,\"kept\":$kept}"
