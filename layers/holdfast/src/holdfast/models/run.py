@@ -46,10 +46,12 @@ class ScheduleEvent(Model):
 
 
 class StartedRun(Model):
-    """`new` is False when an execution of that name existed already: a duplicate event."""
+    """`new` is False when an execution of that name existed already: a duplicate event. `execution` is the one that
+    goes on with the run, "" when it has the run's own name."""
 
     run_id: RunId
     new: bool
+    execution: str = ""
 
 
 class Pending(Model):
