@@ -1,7 +1,8 @@
 """The contract of a driver: which commands tell what, and which do the work. Pure: it makes commands and reads output.
 
 A driver never runs anything. The engine runs `survey` on every node, then `etcd_facts` on those that have a member, and
-hands both to `findings`; planning chooses the member; `snapshot` and `bundle` are the work itself.
+hands both to `findings`; planning chooses the member; `snapshot` and `bundle` are the work itself. What restores need
+is in drivers/restore.py.
 
 Everything that a command prints is hostile. A reader gives its value or raises PermanentError
 `node_output_unreadable` (which command, which part of it is off), `node_output_truncated` or `node_command_failed`;
@@ -11,13 +12,14 @@ the readers of etcd's answers also raise what etcdctl's words mean, as drivers/e
 from datetime import datetime
 from typing import Protocol
 
+from holdfast.drivers.restore import RestoreDriver
 from holdfast.models.command import Command, CommandResult
 from holdfast.models.etcd import EtcdFacts
 from holdfast.models.node import EtcdLayout, NodeEtcd, NodeSurvey
 from holdfast.models.plan import Finding
 
 
-class Driver(Protocol):
+class Driver(RestoreDriver, Protocol):
     @property
     def name(self) -> str: ...
 

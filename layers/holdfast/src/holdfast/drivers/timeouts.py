@@ -3,6 +3,16 @@
 SURVEY_S = 60
 ETCD_FACTS_S = 60
 BUNDLE_S = 300
+RESTORE_FACTS_S = 60
+# Waits inside of scripts. kubelet looks at its folder every 20 s and gives a pod 30 s to end; etcd's start probe gives
+# it about four minutes; a node that was away is Ready some 40 s after its kubelet.
+PODS_S = 300
+UNIT_S = 300
+ETCD_READY_S = 300
+API_READY_S = 300
+NODE_READY_S = 600
+# A step ends itself before it is ended from outside.
+SLACK_S = 60
 
 
 def snapshot_timeout_s(size: int) -> int:

@@ -7,13 +7,17 @@ from datetime import datetime
 from holdfast import node
 from holdfast.drivers import etcdctl
 from holdfast.drivers.kubeadm.findings import node_findings
+from holdfast.drivers.kubeadm.restore import replace_steps, restore_steps
+from holdfast.drivers.kubeadm.restore_facts import assumed_facts, certificates, facts_command
 from holdfast.drivers.kubeadm.survey import read_survey
+from holdfast.drivers.restore import ReplaceTask, RestoreTask
 from holdfast.drivers.timeouts import BUNDLE_S, SURVEY_S, snapshot_timeout_s
 from holdfast.errors import PermanentError
 from holdfast.models.command import Command, CommandResult
 from holdfast.models.etcd import EtcdFacts
 from holdfast.models.node import TOOLS, EtcdLayout, NodeEtcd, NodeSurvey
 from holdfast.models.plan import Finding
+from holdfast.models.restore import RestoreFacts, RestoreStep
 
 
 @dataclass(frozen=True)
@@ -69,6 +73,21 @@ class KubeadmDriver:
         encryption = survey.apiserver.encryption_config if survey.apiserver else None
         values = {"paths": _lines(survey.bundle_paths), "encryption_config": encryption or ""}
         return Command(node.program("bundle"), values, timeout_s=BUNDLE_S)
+
+    def restore_facts(self, survey: NodeSurvey) -> Command:
+        return facts_command(survey)
+
+    def certificates(self, survey: NodeSurvey) -> tuple[str, ...]:
+        return certificates(survey)
+
+    def assumed_facts(self, survey: NodeSurvey, etcd_version: str) -> RestoreFacts:
+        return assumed_facts(survey, etcd_version)
+
+    def restore_steps(self, task: RestoreTask) -> tuple[RestoreStep, ...]:
+        return restore_steps(task)
+
+    def replace_steps(self, task: ReplaceTask) -> tuple[RestoreStep, ...]:
+        return replace_steps(task)
 
 
 def _sending(values: dict[str, str], expected_bytes: int, part_bytes: int) -> Command:

@@ -17,6 +17,7 @@ from holdfast.facts.unreadable import checked
 from holdfast.models.node import EtcdLayout
 
 _CLIENT_URL = re.compile(r"https://[A-Za-z0-9\[][A-Za-z0-9.:_\]-]{0,260}/?", re.ASCII)
+_PEER_URL = re.compile(r"https?://[A-Za-z0-9\[][A-Za-z0-9.:_\]-]{0,260}/?", re.ASCII)
 # What etcd advertises when nothing is set.
 _DEFAULT_URL = "http://localhost:2379"
 
@@ -121,8 +122,14 @@ class _Reader:
             key=pair[1],
             container=pod is not None,
             image=pod.image if pod else "",
+            peer_urls=self._peer_urls(),
         )
         return FoundMember(layout=layout, files=files)
+
+    def _peer_urls(self) -> tuple[str, ...]:
+        """Without the flag etcd would tell the others to look at localhost: then nothing is known."""
+        told = self.settings.get("initial-advertise-peer-urls", "")
+        return tuple(url for url in told.split(",") if _PEER_URL.fullmatch(url))
 
     def _exists(self, path: str) -> bool:
         return bool(path) and self.on_node(path) in self.there.files

@@ -1,5 +1,6 @@
 """From the sections of node/survey.sh to a NodeSurvey."""
 
+import re
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 from pathlib import PurePosixPath
@@ -120,10 +121,22 @@ def api_layout(node: str, apiserver: StaticPod) -> ApiServerLayout:
         f"{node}: the API server's flags",
         ApiServerLayout,
         etcd_servers=tuple(url for url in named.get("etcd-servers", "").split(",") if url),
+        url=_api_url(named),
+        ca=on_host("client-ca-file"),
+        client_cert=on_host("kubelet-client-certificate"),
+        client_key=on_host("kubelet-client-key"),
         encryption_config=on_host("encryption-provider-config") or on_host("experimental-encryption-provider-config"),
         audit_policy=on_host("audit-policy-file"),
         version=apiserver.version,
     )
+
+
+def _api_url(named: Mapping[str, str]) -> str:
+    """By the address that it tells the others; "" where no flag has one that can be read. 6443 is its own default."""
+    address, port = named.get("advertise-address", ""), named.get("secure-port", "6443")
+    if not re.fullmatch(r"[0-9a-fA-F.:]{2,45}", address) or not re.fullmatch(r"[0-9]{1,5}", port):
+        return ""
+    return f"https://[{address}]:{port}" if ":" in address else f"https://{address}:{port}"
 
 
 def _missing(layout: ApiServerLayout | None, there: NodeFiles) -> Iterator[str]:
