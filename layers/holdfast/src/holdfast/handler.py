@@ -26,6 +26,7 @@ from holdfast.errors import (
     RefusedError,
     TransientError,
 )
+from holdfast.models.run import Outcome
 from holdfast.settings import Settings
 from holdfast.wiring import AwsServices
 
@@ -37,6 +38,22 @@ _FAMILIES = (TransientError, DamagedError, InvalidInputError, RefusedError, Perm
 
 type Work[E: BaseModel] = Callable[[E, Services], BaseModel | None]
 type Handler = Callable[[dict[str, Any], LambdaContext], Any]
+
+
+class RunEnded(Exception):  # noqa: N818 - no error of the function that says so
+    """A run has failed and was told: its execution fails with these words."""
+
+    def __init__(self, outcome: Outcome) -> None:
+        super().__init__(outcome.run_id)
+        self._outcome = outcome
+
+    def as_error(self) -> Exception:
+        """Step Functions shows the name of the class as the error: that is the outcome's code."""
+        error = self._outcome.error
+        if error is None:
+            return PermanentError("unclassified", f"{self._outcome.run_id} ended without an error")
+        named: type[Exception] = type(error.code, (Exception,), {})
+        return named(f"{error.message}. {error.hint}")
 
 
 @cache
@@ -61,6 +78,8 @@ def state[E: BaseModel](phase: str, event_type: type[E]) -> Callable[[Work[E]], 
         def handle(event: dict[str, Any], _context: LambdaContext) -> Any:
             try:
                 result = work(parse(event_type, event), _services())
+            except RunEnded as ended:
+                raise ended.as_error() from None
             except Exception as error:
                 # The one place where an exception becomes an outcome.
                 known = known_error(error)

@@ -164,7 +164,11 @@ def seal(services: Services, state: BackupState) -> Manifest:
     if snapshot is None:
         raise PermanentError("snapshot_missing", f"{run.run_id} has no snapshot to seal")
     enter(services, run, "Seal")
-    plan = load_plan(services, run)
+    return put_manifest(services, load_plan(services, run), state, snapshot)
+
+
+def put_manifest(services: Services, plan: BackupPlan, state: BackupState, snapshot: SnapshotObject) -> Manifest:
+    run = state.run
     found = tuple(finding.text for finding in plan.findings if finding.level == "warn")
     manifest = Manifest(
         cluster_id=run.cluster_id,

@@ -6,7 +6,6 @@ from datetime import timedelta
 from holdfast.engine.looking import node_transport
 from holdfast.engine.services import Services
 from holdfast.errors import HoldfastError
-from holdfast.models.run import BackupRun
 from holdfast.planning.naming import steps_of_run
 from holdfast.transports.base import Transport
 
@@ -16,15 +15,15 @@ _NOWHERE = ("run_unknown", "cluster_unknown")
 LEAVE = timedelta(seconds=60)
 
 
-def leave_nodes(services: Services, run: BackupRun) -> tuple[str, ...]:
+def leave_nodes(services: Services, cluster_id: str, run_id: str) -> tuple[str, ...]:
     """What could not be left, in words; the steps' own time limits and the next run's sweep end that."""
     try:
-        services.runs.get(run.cluster_id, run.run_id)
-        through_nodes = node_transport(services.clusters.get(run.cluster_id).transport)
+        services.runs.get(cluster_id, run_id)
+        through_nodes = node_transport(services.clusters.get(cluster_id).transport)
         if through_nodes is None:
             return ()
         with closing(services.nodes(through_nodes)) as transport:
-            return _leave(services, transport, steps_of_run(run.run_id))
+            return _leave(services, transport, steps_of_run(run_id))
     except HoldfastError as error:
         return () if error.code in _NOWHERE else (f"could not stop what may still run on the nodes: {error}",)
 

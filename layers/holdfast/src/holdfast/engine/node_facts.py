@@ -19,6 +19,31 @@ PHASE = "Started"
 
 
 @dataclass(frozen=True)
+class NodesTold:
+    """What every node told of itself and of its member, as far as it did. `errors` are those of the last look, the
+    other ones are rows in `failures` only."""
+
+    surveys: tuple[NodeSurvey, ...]
+    etcds: tuple[NodeEtcd, ...]
+    failures: tuple[EndpointFailure, ...]
+    errors: tuple[HoldfastError, ...]
+
+    @property
+    def etcd(self) -> EtcdFacts:
+        return assemble(self.surveys, self.etcds, self.failures)
+
+    @property
+    def nodes(self) -> dict[str, str]:
+        """The node of each member that answered, by the member's id."""
+        return {each.status.member_id: each.node for each in self.etcds}
+
+    def nobody(self) -> HoldfastError:
+        told = [(failure.code, failure.message) for failure in self.failures]
+        hint = "Each node's reason has its own code in the message."
+        return error_of_all("no_node_answers", told, list(self.errors), hint=hint)
+
+
+@dataclass(frozen=True)
 class NodeFacts:
     """`nodes` maps the id of a member to the node that it runs on; `failures` are nodes that told nothing."""
 
@@ -30,10 +55,32 @@ class NodeFacts:
 def ask_nodes(
     transport: Transport, driver: Driver, run_id: str, pending: Pending | None, clock: Callable[[], datetime]
 ) -> Pending | NodeFacts:
-    """One look. First the surveys, then, knowing where each member's certificates are, the members.
+    """One look, for work that needs a living member.
 
     Nodes that fail are rows in `EtcdFacts.failures`; only when no node tells anything their error is raised.
     """
+    told = look_at_nodes(transport, driver, run_id, pending, clock)
+    if isinstance(told, Pending):
+        return told
+    if not told.surveys:
+        raise told.nobody()
+    if not any(survey.etcd for survey in told.surveys):
+        nodes = ", ".join(f"{survey.node} ({survey.topology})" for survey in told.surveys)
+        raise PermanentError(
+            "no_etcd_here",
+            f"none of the nodes runs an etcd member: {nodes}",
+            hint="Name the hosts that run etcd under transport.nodes; for external etcd these are other hosts.",
+        )
+    if not told.etcds:
+        raise told.nobody()
+    return NodeFacts(surveys=told.surveys, etcd=told.etcd, nodes=told.nodes)
+
+
+def look_at_nodes(
+    transport: Transport, driver: Driver, run_id: str, pending: Pending | None, clock: Callable[[], datetime]
+) -> Pending | NodesTold:
+    """One look. First the surveys, then, knowing where each member's certificates are, the members. Raises nothing for
+    nodes and members that do not answer."""
     now = clock()
     if pending is None:
         steps = tuple(first_step(node, run_id, PHASE, "survey", now) for node in transport.nodes)
@@ -45,7 +92,7 @@ def ask_nodes(
 
 def _survey(
     transport: Transport, driver: Driver, run_id: str, pending: Pending, clock: Callable[[], datetime]
-) -> Pending | NodeFacts:
+) -> Pending | NodesTold:
     command, now = driver.survey(), clock()
     started = {step.node: step.since for step in pending.steps}
 
@@ -57,16 +104,9 @@ def _survey(
     failures = pending.failures + _rows(looked)
     if looked.waiting:
         return _moved(pending, looked, now, surveys=found, failures=failures)
-    if not found:
-        raise _nobody_answers(looked, failures)
     members = tuple(survey for survey in found if survey.etcd)
     if not members:
-        nodes = ", ".join(f"{survey.node} ({survey.topology})" for survey in found)
-        raise PermanentError(
-            "no_etcd_here",
-            f"none of the nodes runs an etcd member: {nodes}",
-            hint="Name the hosts that run etcd under transport.nodes; for external etcd these are other hosts.",
-        )
+        return NodesTold(found, (), failures, tuple(looked.failed.values()))
     if "exec" in transport.capabilities:
         return _exec_members(transport, driver, found, failures)
     steps = tuple(first_step(survey.node, run_id, PHASE, "etcd", now) for survey in members)
@@ -76,7 +116,7 @@ def _survey(
 
 def _ask_members(
     transport: Transport, driver: Driver, pending: Pending, clock: Callable[[], datetime]
-) -> Pending | NodeFacts:
+) -> Pending | NodesTold:
     now = clock()
     layouts = {survey.node: survey.etcd for survey in pending.surveys if survey.etcd}
 
@@ -91,9 +131,7 @@ def _ask_members(
     failures = pending.failures + _rows(looked)
     if looked.waiting:
         return _moved(pending, looked, now, etcds=found, failures=failures)
-    if not found:
-        raise _nobody_answers(looked, failures)
-    return _assembled(pending.surveys, found, failures)
+    return NodesTold(pending.surveys, found, failures, tuple(looked.failed.values()))
 
 
 def _told[T: (NodeSurvey, NodeEtcd)](
@@ -111,7 +149,7 @@ def _told[T: (NodeSurvey, NodeEtcd)](
 
 def _exec_members(
     transport: Transport, driver: Driver, surveys: tuple[NodeSurvey, ...], failures: tuple[EndpointFailure, ...]
-) -> NodeFacts:
+) -> NodesTold:
     """Without a shell: each question is a program of its own, waited for. They take milliseconds."""
     found: list[NodeEtcd] = []
     looked = Looked()
@@ -122,9 +160,7 @@ def _exec_members(
             found.append(_exec_member(transport, driver, survey.node, survey.etcd))
         except HoldfastError as error:
             looked.failed[survey.node] = error
-    if not found:
-        raise _nobody_answers(looked, failures + _rows(looked))
-    return _assembled(surveys, tuple(found), failures + _rows(looked))
+    return NodesTold(surveys, tuple(found), failures + _rows(looked), tuple(looked.failed.values()))
 
 
 def _exec_member(transport: Transport, driver: Driver, node: str, layout: EtcdLayout) -> NodeEtcd:
@@ -137,13 +173,6 @@ def _exec_member(transport: Transport, driver: Driver, node: str, layout: EtcdLa
     return driver.read_etcd_exec(node, results, layout)
 
 
-def _assembled(
-    surveys: tuple[NodeSurvey, ...], etcds: tuple[NodeEtcd, ...], failures: tuple[EndpointFailure, ...]
-) -> NodeFacts:
-    nodes = {each.status.member_id: each.node for each in etcds}
-    return NodeFacts(surveys=surveys, etcd=assemble(surveys, etcds, failures), nodes=nodes)
-
-
 def _moved(pending: Pending, looked: Looked, now: datetime, **changes: object) -> Pending:
     wait = next_wait((now - pending.since).total_seconds())
     steps: tuple[NodeStep, ...] = tuple(looked.waiting)
@@ -152,9 +181,3 @@ def _moved(pending: Pending, looked: Looked, now: datetime, **changes: object) -
 
 def _rows(looked: Looked) -> tuple[EndpointFailure, ...]:
     return tuple(EndpointFailure.of(node, error) for node, error in sorted(looked.failed.items()))
-
-
-def _nobody_answers(looked: Looked, failures: tuple[EndpointFailure, ...]) -> HoldfastError:
-    told = [(failure.code, failure.message) for failure in failures]
-    hint = "Each node's reason has its own code in the message."
-    return error_of_all("no_node_answers", told, list(looked.failed.values()), hint=hint)

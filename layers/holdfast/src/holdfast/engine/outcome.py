@@ -139,7 +139,7 @@ def _phase_reached(services: Services, run: BackupRun | None) -> str:
 def _clean_up(services: Services, run: BackupRun) -> tuple[str, ...]:
     """Remove what an unsealed backup left. A sealed one stays, whatever failed after its manifest was put."""
     prefix = backup_prefix(run.cluster_id, run.backup_id)
-    left = leave_nodes(services, run)
+    left = leave_nodes(services, run.cluster_id, run.run_id)
     try:
         services.remover.abort_uploads(prefix)
         services.remover.remove([run_key(run.cluster_id, run.run_id, URLS)])

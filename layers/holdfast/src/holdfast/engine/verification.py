@@ -118,3 +118,12 @@ def load_report(reader: ObjectReader, cluster_id: str, backup: str) -> Verificat
             hint=f"holdfast backup verify {cluster_id} {backup}",
         ) from error
     return VerificationReport.model_validate_json(body)
+
+
+def find_report(reader: ObjectReader, cluster_id: str, backup: str) -> VerificationReport | None:
+    try:
+        return load_report(reader, cluster_id, backup)
+    except PermanentError as error:
+        if error.code != "backup_not_verified":
+            raise
+        return None

@@ -9,13 +9,14 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, StringConstraints, model_validator
 
-from holdfast.models.approval import Approval
+from holdfast.models.approval import Approval, TaskToken
 from holdfast.models.backup import TransportKind
 from holdfast.models.base import BackupId, ClusterId, Model, RunId, StoredModel, Utc
 from holdfast.models.cluster import NodeName
+from holdfast.models.etcd import EndpointFailure
 from holdfast.models.node import NodePath, NodeStep, Words
 from holdfast.models.plan import Finding
-from holdfast.models.run import CaughtError, ErrorInfo, ExecutionName
+from holdfast.models.run import BackupState, CaughtError, ErrorInfo, ExecutionName, Outcome, Pending
 
 Change = Literal["restore", "replace-member"]
 # etcd: the database, on every member at once. full: the database and the secrets bundles (PKI, manifests, keys).
@@ -178,6 +179,39 @@ class StepRecord(StoredModel):
     error: ErrorInfo | None = None
 
 
+class StartedLook(Model):
+    """What Started waits for: `nodes` while nodes and members are asked, then the facts of each node, then the
+    emergency backup. `told` is what the nodes had told when their facts were asked for."""
+
+    wait_s: int = Field(ge=1, le=300)
+    since: Utc
+    nodes: Pending | None = None
+    told: Pending | None = None
+    steps: tuple[NodeStep, ...] = ()
+    facts: dict[str, RestoreFacts] = Field(default_factory=dict)
+    failures: tuple[EndpointFailure, ...] = ()
+    emergency: BackupState | None = None
+
+
+class ChangeState(Model):
+    """What the states of restore.asl.json hand on. `look` is None when Started is done. `approved`: a person has
+    answered for this very plan already, so that a resumed run asks nobody again; `approval` is the answer that a task
+    token brings. `abort`: only to be taken back."""
+
+    run: ChangeRun
+    look: StartedLook | None = None
+    approved: bool = False
+    approval: Approval | None = None
+    abort: bool = False
+
+
+class AskEvent(Model):
+    """The event of Approval, with the token of the task that waits."""
+
+    run: ChangeRun
+    token: TaskToken
+
+
 class ChangePending(Model):
     """What a phase waits for: `step` is under way on the nodes of `steps`."""
 
@@ -197,8 +231,17 @@ class PhaseWork(Model):
     pending: ChangePending | None = None
 
 
+class PhaseEvent(Model):
+    work: PhaseWork
+
+
+class ReportEvent(Model):
+    run: ChangeRun
+
+
 class Failure(Model):
-    """Why a run goes no further. `redrives` is how often its execution had been redriven when it failed."""
+    """Why a run goes no further. `goes_back`: it is not past its point of no return, and what was done is taken back.
+    `redrives` is how often its execution had been redriven when it failed."""
 
     error: ErrorInfo
     phase: str
@@ -206,12 +249,51 @@ class Failure(Model):
     redrives: int = 0
 
 
-class ChangeFailed(Model):
-    """The event of the state Failed: as of models/run.py: FailedEvent."""
+class ExecutionContext(StoredModel):
+    """Step Functions' own `$$.Execution`. RedriveCount is there on AWS only, from the first redrive on."""
 
-    input: Any
-    execution: ExecutionName
-    started_at: Utc
+    name: ExecutionName = Field(alias="Name")
+    started_at: Utc = Field(alias="StartTime")
+    input: Any = Field(default=None, alias="Input")
+    redrives: int = Field(default=0, alias="RedriveCount")
+
+
+class StartedChange(Model):
+    """The event of Started: the execution with its input, still unparsed, and what an earlier call waits for."""
+
+    execution: ExecutionContext
+    look: StartedLook | None = None
+
+
+class ChangeFailed(Model):
+    """The event of the state Failed; `run` is None when Started failed before there was one."""
+
+    execution: ExecutionContext
     run: ChangeRun | None = None
     error: CaughtError
-    redrives: int = 0
+
+
+class Decided(StoredModel):
+    told: Failure
+
+
+class EndedState(StoredModel):
+    """What the states before Ended have left. `rollback` is what went wrong while the run was taken back."""
+
+    run: ChangeRun | None = None
+    decided: Decided
+    rollback: CaughtError | None = None
+
+
+class ChangeEnded(Model):
+    execution: ExecutionContext
+    state: EndedState
+
+
+class ChangeReport(StoredModel):
+    """`report.json` of a run: how it ended, who approved it, and every command with its times and its exit code."""
+
+    schema_version: Literal[1] = 1
+    outcome: Outcome
+    approval: Approval | None = None
+    steps: tuple[StepRecord, ...] = ()

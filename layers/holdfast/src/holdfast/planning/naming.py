@@ -129,3 +129,8 @@ def split_backup_key(key: str) -> tuple[str, str, str] | None:
     if len(parts) != 3 or not _is_backup_id(parts[1]):
         return None
     return parts[0], parts[1], parts[2]
+
+
+def token_of_run(run: str) -> str:
+    """A restored cluster's --initial-cluster-token: another one for every run, the same on every node of it."""
+    return f"holdfast-{hashlib.sha256(run.encode()).hexdigest()[:20]}"

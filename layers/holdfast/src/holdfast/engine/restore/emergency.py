@@ -1,0 +1,74 @@
+"""Before anything is touched: a backup of what still answers. It needs no quorum (etcd reads a snapshot locally).
+
+It is an ordinary backup, sealed and listed, so that a restore that was a mistake is taken back by another one.
+"""
+
+from contextlib import closing
+
+from holdfast.drivers.registry import driver_of
+from holdfast.engine.backup import put_manifest
+from holdfast.engine.catalog import find_backup
+from holdfast.engine.node_snapshot import snapshot_by_node
+from holdfast.engine.restore.looking import transport_of
+from holdfast.engine.restore.stored import EMERGENCY
+from holdfast.engine.services import Services
+from holdfast.errors import RefusedError
+from holdfast.models.cluster import ClusterSpec
+from holdfast.models.plan import BackupPlan
+from holdfast.models.restore import ChangeRun
+from holdfast.models.run import BackupRun, BackupState
+from holdfast.planning.backup_plan import plan_backup
+from holdfast.planning.member_choice import choose_member
+from holdfast.planning.naming import backup_id, run_key
+from holdfast.planning.node_facts import unusable_nodes
+from holdfast.planning.restore_seen import RestoreSeen
+
+
+def emergency_plan(services: Services, spec: ClusterSpec, seen: RestoreSeen, run: ChangeRun) -> BackupPlan | None:
+    """From the best member that answers; None when none does, or when its node cannot send."""
+    if seen.etcd is None:
+        return None
+    largest = max((status.db_size for status in seen.etcd.statuses), default=0)
+    unusable = unusable_nodes(seen.surveys, largest)
+    cannot = {member: unusable[where] for member, where in seen.nodes.items() if where in unusable}
+    try:
+        chosen = choose_member(seen.etcd, cannot)
+    except RefusedError:
+        return None
+    return plan_backup(
+        spec,
+        seen.etcd,
+        chosen.model_copy(update={"node": seen.nodes[chosen.member_id]}),
+        findings=(),
+        surveys=seen.surveys,
+        run_id=run.run_id,
+        backup=backup_id(run.started_at, "manual", f"{run.run_id} emergency"),
+        kind="manual",
+        now=services.clock(),
+    )
+
+
+def begin(services: Services, run: ChangeRun, plan: BackupPlan) -> BackupState:
+    services.writer.put(run_key(run.cluster_id, run.run_id, EMERGENCY), plan.model_dump_json(indent=2).encode())
+    return BackupState(
+        run=BackupRun(
+            run_id=run.run_id,
+            cluster_id=run.cluster_id,
+            backup_id=plan.backup_id,
+            kind="manual",
+            started_at=run.started_at,
+        )
+    )
+
+
+def take(services: Services, spec: ClusterSpec, run: ChangeRun, state: BackupState) -> BackupState:
+    """One look; sealed when nothing is pending any more."""
+    there = find_backup(services.reader, run.cluster_id, state.run.backup_id)
+    if there and there.state != "unsealed":
+        return state.model_copy(update={"pending": None})
+    plan = BackupPlan.model_validate_json(services.reader.read(run_key(run.cluster_id, run.run_id, EMERGENCY)))
+    with closing(services.nodes(transport_of(spec))) as transport:
+        state = snapshot_by_node(services, transport, driver_of(spec.driver), plan, state)
+    if state.pending is None and state.snapshot is not None:
+        put_manifest(services, plan, state, state.snapshot)
+    return state

@@ -1,0 +1,168 @@
+"""How a restore ends: what was done is stored and told, the lease given back. Failed decides whether it goes back."""
+
+from pydantic import ValidationError
+
+from holdfast.engine.leaving import leave_nodes
+from holdfast.engine.restore.journal import Journal
+from holdfast.engine.restore.phase import past_no_return
+from holdfast.engine.restore.stored import REPORT, find_approval, find_plan, record_of, run_of
+from holdfast.engine.services import Services
+from holdfast.errors import HoldfastError, PermanentError
+from holdfast.models.restore import (
+    ChangeEnded,
+    ChangeFailed,
+    ChangeReport,
+    ChangeRequest,
+    ChangeRun,
+    ChangeState,
+    Decided,
+    EndedState,
+    ExecutionContext,
+    Failure,
+)
+from holdfast.models.run import UNKNOWN_CLUSTER, Outcome, Progress, StatusChangeEvent
+from holdfast.planning.naming import run_key
+from holdfast.planning.restore_end import advice, caught_error, failed_phase
+
+
+def decide(services: Services, event: ChangeFailed) -> Failure:
+    """The state Failed: what still runs on the nodes is stopped, then either all is taken back or all is kept."""
+    run = event.run or find_run(services, event.execution)
+    phase = failed_phase(event.error) or _reached(services, run)
+    goes_back = False
+    if run is not None:
+        leave_nodes(services, run.cluster_id, run.run_id)
+        plan, journal = find_plan(services, run), Journal(services, run)
+        goes_back = plan is not None and bool(journal.marks) and not past_no_return(plan, journal)
+    error = caught_error(event.error, phase)
+    return Failure(error=error, phase=phase, goes_back=goes_back, redrives=event.execution.redrives)
+
+
+def end(services: Services, event: ChangeEnded) -> Outcome | ChangeState:
+    """The state Ended: tell it. An execution that was redriven since goes on instead, as after Started."""
+    run = event.state.run or find_run(services, event.execution)
+    if run and event.execution.redrives > event.state.decided.told.redrives and find_plan(services, run):
+        services.runs.reopen(record_of(run, event.execution.name))
+        return ChangeState(run=run, approved=find_approval(services, run) is not None)
+    return _conclude(services, run, event.execution, event.state)
+
+
+def finish(services: Services, run: ChangeRun) -> Outcome:
+    """The state Report: every step is done and every check agreed."""
+    services.runs.progress(run.cluster_id, run.run_id, Progress(phase="Finished"))
+    plan = find_plan(services, run)
+    outcome = Outcome(
+        run_id=run.run_id,
+        job=run.job,
+        cluster_id=run.cluster_id,
+        backup_id=run.backup_id,
+        status="succeeded",
+        phase="Finished",
+        started_at=run.started_at,
+        finished_at=services.clock(),
+        warnings=tuple(finding.text for finding in plan.findings if finding.level == "warn") if plan else (),
+    )
+    return _close(services, run, outcome)
+
+
+def stop(services: Services, event: StatusChangeEvent) -> Outcome | None:
+    """An execution that was stopped, that timed out, or that failed where no Catch sees it. Nothing is taken back: no
+    state runs any more that could. What was told already is not told twice."""
+    failure = event.as_failure()
+    execution = ExecutionContext.model_validate(
+        {"Name": event.detail.name, "StartTime": event.detail.started_at, "Input": failure.input}
+    )
+    run = find_run(services, execution)
+    told = _told(services, run.cluster_id if run else _cluster(execution), run.run_id if run else execution.name)
+    if told is not None:
+        return told
+    decided = decide(services, ChangeFailed(execution=execution, run=run, error=failure.error))
+    kept = decided.model_copy(update={"goes_back": False})
+    return _conclude(services, run, execution, EndedState(run=run, decided=Decided(told=kept)))
+
+
+def find_run(services: Services, execution: ExecutionContext) -> ChangeRun | None:
+    """The run that an execution is at work for; None where Started refused it, or where another execution is."""
+    try:
+        request = ChangeRequest.model_validate(execution.input)
+        record = services.runs.get(request.cluster, request.resume or request.abort or execution.name)
+        return run_of(record) if record.execution == execution.name else None
+    except ValidationError:
+        return None
+    except PermanentError as error:
+        if error.code not in ("run_unknown", "not_a_change"):
+            raise
+        return None
+
+
+def _cluster(execution: ExecutionContext) -> str:
+    try:
+        return ChangeRequest.model_validate(execution.input).cluster
+    except ValidationError:
+        return UNKNOWN_CLUSTER
+
+
+def _told(services: Services, cluster_id: str, run_id: str) -> Outcome | None:
+    try:
+        return services.runs.get(cluster_id, run_id).outcome
+    except PermanentError:
+        return None
+
+
+def _conclude(services: Services, run: ChangeRun | None, execution: ExecutionContext, state: EndedState) -> Outcome:
+    failure = state.decided.told
+    rollback = caught_error(state.rollback) if state.rollback else None
+    plan = find_plan(services, run) if run else None
+    journal = Journal(services, run) if run else None
+    begun = bool(journal and journal.marks)
+    error = advice(
+        failure.error,
+        run.job if run else "restore",
+        run.run_id if run else execution.name,
+        begun=begun,
+        past=bool(plan and journal and past_no_return(plan, journal)),
+        taken_back=failure.goes_back and rollback is None,
+    )
+    left = f"what was done could not all be taken back: {rollback.code}: {rollback.message}" if rollback else ""
+    outcome = Outcome(
+        run_id=run.run_id if run else execution.name,
+        job=run.job if run else "restore",
+        cluster_id=run.cluster_id if run else _cluster(execution),
+        backup_id=run.backup_id if run else None,
+        status="refused" if error.family == "refused" and not begun else "failed",
+        phase=failure.phase or "Started",
+        started_at=run.started_at if run else execution.started_at,
+        finished_at=services.clock(),
+        error=error,
+        warnings=(left,) if left else (),
+    )
+    return _close(services, run, outcome)
+
+
+def _close(services: Services, run: ChangeRun | None, outcome: Outcome) -> Outcome:
+    """Store, release, tell, in this order: whoever is told finds the lease free."""
+    if run is not None:
+        outcome = _store(services, run, outcome)
+    services.runs.close(outcome)
+    services.leases.release(outcome.cluster_id, outcome.run_id)
+    services.notifier.publish(outcome)
+    return outcome
+
+
+def _store(services: Services, run: ChangeRun, outcome: Outcome) -> Outcome:
+    """The journal has the same, piece by piece: a bucket that fails does not keep the end from being told."""
+    key = run_key(run.cluster_id, run.run_id, REPORT)
+    try:
+        steps, approval = Journal(services, run).records(), find_approval(services, run)
+        report = ChangeReport(outcome=outcome, approval=approval, steps=steps)
+        services.writer.put(key, report.model_dump_json(indent=2).encode())
+    except HoldfastError as error:
+        return outcome.model_copy(update={"warnings": (*outcome.warnings, f"{key} was not stored: {error}")})
+    return outcome
+
+
+def _reached(services: Services, run: ChangeRun | None) -> str:
+    try:
+        return services.runs.get(run.cluster_id, run.run_id).progress.phase if run else "Started"
+    except HoldfastError:
+        return "Started"

@@ -1,0 +1,116 @@
+"""What was done, step by step and node by node: one small object per fact, put once, so that nothing overwrites it.
+
+    <cluster>/runs/<run>/steps/<step>.<node>.<attempt>.<do|undo>.<started|done|failed>.json
+
+A LIST tells how far a run is; the objects themselves hold what scripts said. A function that dies after a command ran
+and before it could note so leaves "started": the step's own directory on the node then tells the rest.
+"""
+
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+from holdfast.engine.services import Services
+from holdfast.models.restore import ChangeRun, RestoreStep, StepRecord
+from holdfast.planning.naming import run_key
+
+Status = Literal["started", "done", "failed"]
+# The node of a record that says that the nodes of a step were found to agree.
+EVERYBODY = "-"
+
+
+@dataclass(frozen=True, order=True)
+class Mark:
+    """A record as its name alone tells it."""
+
+    step: str
+    node: str
+    attempt: int
+    undo: bool
+    status: Status
+
+    @property
+    def name(self) -> str:
+        return f"{self.step}.{self.node}.{self.attempt}.{'undo' if self.undo else 'do'}.{self.status}.json"
+
+
+class Journal:
+    """The records of one run, as they were when it was opened and with what was noted through it since."""
+
+    def __init__(self, services: Services, run: ChangeRun) -> None:
+        self._services, self._run = services, run
+        prefix = run_key(run.cluster_id, run.run_id, "steps/")
+        found = (_mark(info.key.removeprefix(prefix)) for info in services.reader.list(prefix))
+        self._marks = {mark for mark in found if mark}
+
+    @property
+    def marks(self) -> frozenset[Mark]:
+        return frozenset(self._marks)
+
+    def note(self, record: StepRecord) -> None:
+        mark = Mark(record.step, record.node, record.attempt, record.undo, record.status)
+        if mark in self._marks:
+            return
+        self._services.writer.put(self._key(mark), record.model_dump_json(indent=2).encode())
+        self._marks.add(mark)
+
+    def attempt(self, step: str, node: str) -> int:
+        """The attempt that counts: the last one, or the next after one that failed."""
+        last = max((mark.attempt for mark in self._of(step, node)), default=1)
+        failed = any(
+            mark.attempt == last and not mark.undo and mark.status == "failed" for mark in self._of(step, node)
+        )
+        return last + 1 if failed else last
+
+    def is_done(self, step: RestoreStep, node: str) -> bool:
+        return self._has(step.name, node, undo=False, status="done")
+
+    def is_agreed(self, step: RestoreStep) -> bool:
+        return not step.agree or self._has(step.name, EVERYBODY, undo=False, status="done")
+
+    def was_started(self, step: RestoreStep, node: str) -> bool:
+        return any(not mark.undo for mark in self._of(step.name, node))
+
+    def is_undone(self, step: RestoreStep, node: str) -> bool:
+        return self._has(step.name, node, undo=True, status="done")
+
+    def undo_attempt(self, step: str, node: str) -> int:
+        undone = [mark for mark in self._of(step, node) if mark.undo]
+        last = max((mark.attempt for mark in undone), default=1)
+        failed = any(mark.attempt == last and mark.status == "failed" for mark in undone)
+        return last + 1 if failed else last
+
+    @property
+    def goes_back(self) -> bool:
+        """Whether anything was taken back already."""
+        return any(mark.undo for mark in self._marks)
+
+    def reports(self, step: RestoreStep) -> dict[str, dict[str, object]]:
+        """What the step's script said on each node where it is done."""
+        done = [mark for mark in self._marks if mark.step == step.name and not mark.undo and mark.status == "done"]
+        return {mark.node: self._read(mark).report for mark in done if mark.node != EVERYBODY}
+
+    def records(self) -> tuple[StepRecord, ...]:
+        """All of them, in the order of time."""
+        return tuple(sorted((self._read(mark) for mark in self._marks), key=lambda record: (record.at, record.step)))
+
+    def _of(self, step: str, node: str) -> list[Mark]:
+        return [mark for mark in self._marks if mark.step == step and mark.node == node]
+
+    def _has(self, step: str, node: str, *, undo: bool, status: Status) -> bool:
+        return any(mark.undo == undo and mark.status == status for mark in self._of(step, node))
+
+    def _key(self, mark: Mark) -> str:
+        return run_key(self._run.cluster_id, self._run.run_id, f"steps/{mark.name}")
+
+    def _read(self, mark: Mark) -> StepRecord:
+        return StepRecord.model_validate_json(self._services.reader.read(self._key(mark)))
+
+
+def _mark(name: str) -> Mark | None:
+    """A node's name may have dots, the other words have none. None for what is no record."""
+    step, _, rest = name.partition(".")
+    words = rest.rsplit(".", 4)
+    if len(words) != 5 or words[4] != "json" or words[2] not in ("do", "undo") or not words[1].isdecimal():
+        return None
+    status = next((each for each in get_args(Status) if each == words[3]), None)
+    return Mark(step, words[0], int(words[1]), words[2] == "undo", status) if status else None

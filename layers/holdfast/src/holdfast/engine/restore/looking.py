@@ -1,0 +1,132 @@
+"""Started, the first half: what the nodes, their members and the backup tell, before anything is decided."""
+
+from contextlib import closing
+
+from holdfast.drivers.registry import driver_of
+from holdfast.engine.catalog import find_backup, load_manifest
+from holdfast.engine.node_facts import NodesTold, look_at_nodes
+from holdfast.engine.node_steps import first_step, look, report_of
+from holdfast.engine.services import Services
+from holdfast.engine.verification import find_report
+from holdfast.errors import HoldfastError, PermanentError, RefusedError
+from holdfast.models.cluster import ClusterSpec, SshTransport, SsmTransport
+from holdfast.models.command import Command
+from holdfast.models.etcd import EndpointFailure
+from holdfast.models.node import NodeSurvey
+from holdfast.models.plan import BackupPlan
+from holdfast.models.restore import RestoreFacts, StartedLook
+from holdfast.models.run import Pending
+from holdfast.planning.naming import run_key
+from holdfast.planning.restore_seen import ChosenBackup, RestoreSeen
+from holdfast.planning.waiting import next_wait
+
+PHASE = "Started"
+
+
+def transport_of(spec: ClusterSpec) -> SshTransport | SsmTransport:
+    """RefusedError `restore_needs_nodes` for a way that ends when the API server does, or that leads to etcd alone."""
+    if isinstance(spec.transport, SshTransport | SsmTransport):
+        return spec.transport
+    raise RefusedError(
+        "restore_needs_nodes",
+        f"{spec.id} is reached over {spec.transport.kind}, which does not outlive its API servers or reaches etcd only",
+        hint="Apply the cluster with an ssh or ssm transport; its backups stay what they are.",
+    )
+
+
+def look_at_cluster(
+    services: Services, spec: ClusterSpec, run_id: str, seen: StartedLook | None, backup: ChosenBackup | None
+) -> StartedLook | RestoreSeen:
+    """One look. A node that does not answer is a row in `failures`; only a cluster of which nobody answers raises."""
+    driver = driver_of(spec.driver)
+    through = transport_of(spec)
+    now = services.clock()
+    with closing(services.nodes(through)) as transport:
+        before = seen.told if seen else None
+        if seen is None or before is None:
+            told = look_at_nodes(transport, driver, run_id, seen.nodes if seen else None, services.clock)
+            if isinstance(told, Pending):
+                return StartedLook(wait_s=told.wait_s, since=seen.since if seen else now, nodes=told)
+            if not told.surveys:
+                raise told.nobody()
+            before = Pending(
+                stage="told", wait_s=1, since=now, surveys=told.surveys, etcds=told.etcds, failures=told.failures
+            )
+            steps = tuple(first_step(survey.node, run_id, PHASE, "facts", now) for survey in told.surveys)
+            seen = StartedLook(wait_s=1, since=now, told=before, steps=steps)
+        told_of = {survey.node: survey for survey in _surveys(before, backup)}
+
+        def command(where: str) -> Command:
+            return driver.restore_facts(told_of[where])
+
+        looked = look(transport, seen.steps, command, now, patient=False, clock=services.clock)
+    facts, failures = dict(seen.facts), list(seen.failures)
+    for where, result in looked.done.items():
+        try:
+            facts[where] = report_of(where, result, RestoreFacts)
+        except HoldfastError as error:
+            failures.append(EndpointFailure.of(where, error))
+    failures += [EndpointFailure.of(where, error) for where, error in sorted(looked.failed.items())]
+    if looked.waiting:
+        wait = next_wait((now - seen.since).total_seconds())
+        steps = tuple(looked.waiting)
+        changes = {"wait_s": wait, "steps": steps, "facts": facts, "failures": tuple(failures)}
+        return seen.model_copy(update=changes)
+    return _seen(before, facts, tuple(failures), backup)
+
+
+def _surveys(told: Pending, backup: ChosenBackup | None) -> tuple[NodeSurvey, ...]:
+    """As they are; a host that has nothing yet is what the backup knew under its name."""
+    known = {survey.node: survey for survey in (backup.plan.surveys if backup and backup.plan else ())}
+    return tuple(
+        survey if survey.etcd or survey.node not in known else _like(survey, known[survey.node])
+        for survey in told.surveys
+    )
+
+
+def _like(survey: NodeSurvey, known: NodeSurvey) -> NodeSurvey:
+    """The layout that the backup knew, on the host as it is: its tools, room and clock."""
+    kept = ("topology", "etcd", "apiserver", "kubernetes_version")
+    changes = {name: getattr(known, name) for name in kept}
+    return survey.model_copy(update=changes | {"static_pod_path": survey.static_pod_path or known.static_pod_path})
+
+
+def _seen(
+    before: Pending,
+    facts: dict[str, RestoreFacts],
+    failures: tuple[EndpointFailure, ...],
+    backup: ChosenBackup | None,
+) -> RestoreSeen:
+    told = NodesTold(before.surveys, before.etcds, (*before.failures, *failures), ())
+    etcd = told.etcd if told.etcds else None
+    return RestoreSeen(
+        surveys=_surveys(before, backup),
+        facts=facts,
+        etcd=etcd,
+        members=etcd.members if etcd else (),
+        nodes=told.nodes,
+        failures=told.failures,
+    )
+
+
+def chosen_backup(services: Services, cluster_id: str, backup_id: str) -> ChosenBackup:
+    """What is stored of it. PermanentError `backup_unknown`, and the codes of engine/catalog.py: load_manifest."""
+    manifest, _ = load_manifest(services.reader, cluster_id, backup_id)
+    entry = find_backup(services.reader, cluster_id, backup_id)
+    if entry is None:
+        raise PermanentError("backup_unknown", f"cluster {cluster_id} has no backup {backup_id}")
+    return ChosenBackup(
+        state=entry.state,
+        manifest=manifest,
+        verified=find_report(services.reader, cluster_id, backup_id),
+        plan=_plan_of(services, cluster_id, manifest.run_id),
+    )
+
+
+def _plan_of(services: Services, cluster_id: str, run_id: str) -> BackupPlan | None:
+    try:
+        return BackupPlan.model_validate_json(services.reader.read(run_key(cluster_id, run_id, "plan.json")))
+    except PermanentError as error:
+        if error.code != "object_not_found":
+            raise
+        return None

@@ -1,0 +1,121 @@
+"""The states Shutdown, Restore, RestartCluster, Finished and Rollback: one look at the steps of a phase.
+
+Called again and again by phase.asl.json until `pending` is None. Everything that it needs to know is in the stored
+plan and the journal, so that a retry, a resumed run and a redrive find what was done and go on after it.
+"""
+
+from contextlib import closing
+
+from holdfast.engine.looking import node_transport
+from holdfast.engine.restore.approving import accept
+from holdfast.engine.restore.journal import EVERYBODY, Journal
+from holdfast.engine.restore.steps import Failed, StepWork, told
+from holdfast.engine.restore.stored import enter, load_plan
+from holdfast.engine.services import Services
+from holdfast.errors import HoldfastError, PermanentError
+from holdfast.models.restore import ChangePending, PhaseWork, RestorePlan, RestoreStep, StepRecord
+from holdfast.models.run import ErrorInfo, Progress
+from holdfast.planning.agreement import check
+from holdfast.transports.base import Transport
+
+
+def advance(services: Services, work: PhaseWork) -> PhaseWork:
+    """One look. PermanentError with a step's own code when it failed on a node, `approval_missing` and
+    `approval_of_other_plan` when nobody may carry the plan out."""
+    run, plan = work.run, load_plan(services, work.run)
+    journal = Journal(services, run)
+    steps = going_back(plan, journal) if work.phase == "Rollback" else plan.steps_of(work.phase)
+    done = sum(1 for step in steps if _is_over(journal, step, undo=work.phase == "Rollback"))
+    enter(services, run, Progress(phase=work.phase, done=done, total=len(steps), unit="steps"))
+    if work.phase != "Rollback":
+        accept(services, run, plan, work.approval)
+    spec = services.clusters.get(run.cluster_id)
+    through = node_transport(spec.transport)
+    if through is None or spec.transport.kind != plan.transport:
+        raise PermanentError(
+            "cluster_changed",
+            f"the transport of {spec.id} was changed while the run was at work: it was planned over {plan.transport}",
+            hint=f"Apply the cluster with its former transport, then: holdfast restore resume {run.run_id}",
+        )
+    with closing(services.nodes(through)) as transport:
+        phase = _Phase(services, transport, work, plan, journal)
+        pending = phase.take_back(steps) if work.phase == "Rollback" else phase.carry_out(steps)
+    return work.model_copy(update={"pending": pending})
+
+
+def going_back(plan: RestorePlan, journal: Journal) -> tuple[RestoreStep, ...]:
+    """What has to be taken back, the last step first: whatever began and leaves something."""
+    begun = (step for step in plan.steps if any(journal.was_started(step, each.node) for each in step.commands))
+    return tuple(step for step in reversed(tuple(begun)) if step.undo)
+
+
+def past_no_return(plan: RestorePlan, journal: Journal) -> bool:
+    """Whether a step may have begun after which the old state is no longer in place."""
+    marked = (step for step in plan.steps if step.no_return)
+    return any(journal.was_started(step, each.node) for step in marked for each in step.commands)
+
+
+def _is_over(journal: Journal, step: RestoreStep, *, undo: bool) -> bool:
+    if undo:
+        return all(journal.is_undone(step, each.node) for each in step.commands if journal.was_started(step, each.node))
+    return all(journal.is_done(step, each.node) for each in step.commands) and journal.is_agreed(step)
+
+
+class _Phase:
+    def __init__(
+        self, services: Services, transport: Transport, work: PhaseWork, plan: RestorePlan, journal: Journal
+    ) -> None:
+        self._services, self._transport, self._work = services, transport, work
+        self._plan, self._journal = plan, journal
+
+    def carry_out(self, steps: tuple[RestoreStep, ...]) -> ChangePending | None:
+        """In their order; the first that fails is the end of the phase."""
+        for step in steps:
+            if _is_over(self._journal, step, undo=False):
+                continue
+            doing = self._step(step)
+            pending = doing.move(self._pending(step))
+            if doing.failed:
+                raise told(step, doing.failed, "the step")
+            if pending:
+                return pending
+            self._agree(step)
+        return None
+
+    def take_back(self, steps: tuple[RestoreStep, ...]) -> ChangePending | None:
+        """Each as far as it can be: what one node refuses is no reason to leave the others. Raises at the end."""
+        failed: list[tuple[RestoreStep, list[Failed]]] = []
+        for step in steps:
+            doing = self._step(step, undo=True)
+            pending = doing.move(self._pending(step))
+            if doing.failed:
+                failed.append((step, doing.failed))
+            elif pending:
+                return pending
+        if failed:
+            step, errors = failed[0]
+            raise told(step, errors, "taking back the step")
+        return None
+
+    def _step(self, step: RestoreStep, *, undo: bool = False) -> StepWork:
+        return StepWork(self._services, self._transport, self._work.run, self._plan, self._journal, step, undo=undo)
+
+    def _pending(self, step: RestoreStep) -> ChangePending | None:
+        pending = self._work.pending
+        return pending if pending and pending.step == step.name else None
+
+    def _agree(self, step: RestoreStep) -> None:
+        """Hold what the nodes said against each other, and against the backup."""
+        if self._journal.is_agreed(step):
+            return
+        now = self._services.clock()
+        attempt = self._journal.attempt(step.name, EVERYBODY)
+        record = StepRecord(step=step.name, node=EVERYBODY, attempt=attempt, status="done", at=now, started_at=now)
+        try:
+            for name in step.agree:
+                check(name, step, self._journal.reports(step), self._plan)
+        except HoldfastError as error:
+            said = ErrorInfo(code=error.code, family=error.family, message=error.message, hint=error.hint)
+            self._journal.note(record.model_copy(update={"status": "failed", "error": said}))
+            raise
+        self._journal.note(record)

@@ -1,0 +1,163 @@
+"""One step of a plan over its nodes, moved on by one look: started where it is not, noted where it has ended."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from pydantic import BaseModel, SecretStr
+
+from holdfast import node
+from holdfast.engine.node_steps import ATTEMPTS, first_step, look, report_of
+from holdfast.engine.restore.journal import Journal
+from holdfast.engine.services import Services
+from holdfast.errors import HoldfastError, PermanentError, TransientError
+from holdfast.models.command import Command, CommandResult
+from holdfast.models.node import NodeStep
+from holdfast.models.restore import ChangePending, ChangeRun, RestorePlan, RestoreStep, StepRecord
+from holdfast.models.restore_reports import REPORTS
+from holdfast.models.run import ErrorInfo
+from holdfast.planning.waiting import next_wait
+from holdfast.transports.base import Transport
+from holdfast.transports.steps import assignments
+
+# A presigned URL outlives the step that it is handed to.
+URL_LIFE_S = 3600
+
+
+@dataclass(frozen=True)
+class Failed:
+    node: str
+    error: HoldfastError
+
+
+@dataclass
+class StepWork:
+    """`undo` takes the step back, with the same variables, under keys of its own."""
+
+    services: Services
+    transport: Transport
+    run: ChangeRun
+    plan: RestorePlan
+    journal: Journal
+    step: RestoreStep
+    undo: bool = False
+    failed: list[Failed] = field(default_factory=list)
+
+    @property
+    def script(self) -> str:
+        return self.step.undo if self.undo else self.step.script
+
+    def nodes_left(self) -> tuple[str, ...]:
+        """Where it is not done; of a step that goes node by node only the next one."""
+        if self.undo:
+            nodes = [each.node for each in self.step.commands]
+            left = [each for each in nodes if self.journal.was_started(self.step, each)]
+            return tuple(each for each in left if not self.journal.is_undone(self.step, each))
+        left = [each.node for each in self.step.commands if not self.journal.is_done(self.step, each.node)]
+        return tuple(left[:1] if self.step.one_by_one else left)
+
+    def move(self, pending: ChangePending | None) -> ChangePending | None:
+        """None when no node is left, or only such as have failed (`failed`). Looks again at once as long as something
+        comes to its end: most steps take less time than it takes to be called again."""
+        while nodes := tuple(each for each in self.nodes_left() if each not in self._given_up()):
+            now = self.services.clock()
+            since = pending.since if pending else now
+            steps = self._steps(nodes, pending, now)
+            looked = look(self.transport, steps, self._command, now, clock=self.services.clock)
+            again = [step for node_, result in looked.done.items() if (step := self._ended(_of(steps, node_), result))]
+            again += [step for node_, error in looked.failed.items() if (step := self._lost(_of(steps, node_), error))]
+            waiting = (*looked.waiting, *again)
+            fresh = any(not _of(steps, each).handle and each in looked.running for each in nodes)
+            pending = self._pending(waiting, since, now)
+            if waiting and not looked.done and not fresh:
+                return pending
+        return None
+
+    def _given_up(self) -> set[str]:
+        return {each.node for each in self.failed}
+
+    def _pending(self, steps: tuple[NodeStep, ...], since: datetime, now: datetime) -> ChangePending:
+        wait = next_wait((now - since).total_seconds())
+        return ChangePending(step=self.step.name, wait_s=wait, since=since, steps=steps)
+
+    def _steps(self, nodes: tuple[str, ...], pending: ChangePending | None, now: datetime) -> tuple[NodeStep, ...]:
+        known = {each.node: each for each in pending.steps} if pending and pending.step == self.step.name else {}
+        return tuple(known.get(each) or self._first(each, now) for each in nodes)
+
+    def _first(self, where: str, now: datetime) -> NodeStep:
+        attempt = self._attempt(where)
+        made = first_step(where, self.run.run_id, self._phase, self.step.name, now, attempt=attempt)
+        # Before it begins: whoever finds this note must take it that the script may have run.
+        self.journal.note(self._record(made, "started", now))
+        return made
+
+    @property
+    def _phase(self) -> str:
+        return "rollback" if self.undo else self.step.phase
+
+    def _attempt(self, where: str) -> int:
+        journal, name = self.journal, self.step.name
+        return journal.undo_attempt(name, where) if self.undo else journal.attempt(name, where)
+
+    def _command(self, where: str) -> Command:
+        secrets: dict[str, SecretStr] = {}
+        if self.step.grant and not self.undo:
+            secrets = self._grant(where)
+        return Command(node.change(self.script), self._values(where), secrets, self.step.timeout_s)
+
+    def _grant(self, where: str) -> dict[str, SecretStr]:
+        life = max(URL_LIFE_S, self.step.timeout_s)
+        if self.step.grant == "snapshot":
+            return {"snapshot_url": self.services.grants.read_url(self.plan.snapshot_key, expires_s=life)}
+        key = self.plan.bundle_keys[where]
+        return {"bundle_url": self.services.secrets_grants.read_url(key, expires_s=life)}
+
+    def _values(self, where: str) -> dict[str, str]:
+        return next(each.values for each in self.step.commands if each.node == where)
+
+    def _ended(self, step: NodeStep, result: CommandResult) -> NodeStep | None:
+        """The next attempt where another one may help."""
+        kind: type[BaseModel] = REPORTS[self.script]
+        try:
+            report = report_of(step.node, result, kind)
+        except HoldfastError as error:
+            return self._lost(step, error, exit_code=result.exit_code)
+        now = self.services.clock()
+        changes = {"report": report.model_dump(mode="json"), "exit_code": result.exit_code}
+        self.journal.note(self._record(step, "done", now).model_copy(update=changes))
+        return None
+
+    def _lost(self, step: NodeStep, error: HoldfastError, *, exit_code: int | None = None) -> NodeStep | None:
+        now = self.services.clock()
+        said = ErrorInfo(code=error.code, family=error.family, message=error.message, hint=error.hint)
+        changes = {"error": said, "exit_code": exit_code}
+        self.journal.note(self._record(step, "failed", now).model_copy(update=changes))
+        # A node that does not answer was waited for already; what its script said may be worth another try.
+        if isinstance(error, TransientError) and exit_code is not None and step.attempt < ATTEMPTS:
+            return self._first(step.node, now)
+        self.failed.append(Failed(step.node, error))
+        return None
+
+    def _record(self, step: NodeStep, status: str, now: datetime) -> StepRecord:
+        return StepRecord(
+            step=self.step.name,
+            node=step.node,
+            attempt=step.attempt,
+            undo=self.undo,
+            status=status,  # type: ignore[arg-type]
+            at=now,
+            started_at=step.since,
+            command=assignments(self._values(step.node)) + node.body(self.script),
+        )
+
+
+def _of(steps: tuple[NodeStep, ...], where: str) -> NodeStep:
+    return next(each for each in steps if each.node == where)
+
+
+def told(step: RestoreStep, failed: list[Failed], doing: str) -> HoldfastError:
+    """The first failure of a step as the error of its phase: which step, which nodes, and what to do."""
+    first = failed[0]
+    others = ", ".join(each.node for each in failed[1:])
+    text = f"{doing} {step.name}: {first.error.message}" + (f"; it failed on {others} too" if others else "")
+    family = type(first.error) if isinstance(first.error, PermanentError) else PermanentError
+    return family(first.error.code, text, hint=first.error.hint)

@@ -1,0 +1,51 @@
+"""Why a restore failed and what to do now: the words that an operator reads first."""
+
+import json
+
+from holdfast.models.restore import Change
+from holdfast.models.run import CaughtError, ErrorInfo
+from holdfast.planning.failure import error_of, phase_of
+
+_DECLINED = "Holdfast.Declined"
+
+
+def innermost(caught: CaughtError) -> CaughtError:
+    """The error of a nested execution, which startExecution.sync wraps in a description of that execution."""
+    try:
+        told = json.loads(caught.cause)
+    except ValueError:
+        return caught
+    if not isinstance(told, dict) or "ExecutionArn" not in told:
+        return caught
+    inner = {
+        "Error": str(told.get("Error") or f"Execution.{told.get('Status', '')}"),
+        "Cause": str(told.get("Cause") or ""),
+    }
+    return innermost(CaughtError.model_validate(inner))
+
+
+def caught_error(caught: CaughtError, phase: str = "") -> ErrorInfo:
+    inner = innermost(caught)
+    if inner.name == _DECLINED:
+        return ErrorInfo(code="approval_declined", family="refused", message=inner.cause[:500])
+    if inner.name == "States.Timeout" and phase == "Approval":
+        return ErrorInfo(code="approval_timeout", family="refused", message="nobody approved the plan in time")
+    return error_of(inner.name, inner.cause)
+
+
+def failed_phase(caught: CaughtError) -> str:
+    return phase_of(innermost(caught).cause)
+
+
+def advice(error: ErrorInfo, job: Change, run_id: str, *, begun: bool, past: bool, taken_back: bool) -> ErrorInfo:
+    """The error with what is true now, and the command that comes next."""
+    again = "start another run" if job == "restore" else "start another replacement"
+    if not begun:
+        now = "Nothing was changed."
+    elif taken_back:
+        now = f"What was done is taken back: the cluster is as it was; mend the cause and {again}."
+    elif past:
+        now = f"The old data are kept on the nodes. Mend the cause, then: holdfast restore resume {run_id}"
+    else:
+        now = f"Go on: holdfast restore resume {run_id}; or take it back: holdfast restore abort {run_id}"
+    return error.model_copy(update={"hint": f"{error.hint.rstrip()} {now}".strip()})
