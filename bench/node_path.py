@@ -22,6 +22,7 @@ from bench.node_backup import Handlers, NodeServices, back_up
 from bench.problem import BenchError
 from bench.stores import Target, store, with_bucket
 from bench.worker import Result, job_of
+from holdfast.local.machines.kubeadm_files import PKI
 from holdfast.models.backup import Manifest
 from holdfast.models.cluster import SshNode, SshTransport
 
@@ -29,7 +30,6 @@ from holdfast.models.cluster import SshNode, SshTransport
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
 from bench.node_watch import Watch, step_of, step_seconds
-from builders.kubeadm_files import PKI
 from builders.kubeadm_node import DATA, KubeadmCluster, KubeadmNode, kubeadm_cluster
 from builders.node import USER, why_no_nodes
 from builders.ssh_keys import client_key
@@ -107,7 +107,7 @@ def measure(cluster: KubeadmCluster, target: Target, repeat: int, note: Console)
 
 def _transport(cluster: KubeadmCluster) -> SshTransport:
     nodes = tuple(
-        SshNode(name=node.name, host="127.0.0.1", port=node.ssh_port, host_keys=node.fingerprints)
+        SshNode(name=node.name, host=node.address, port=node.ssh_port, host_keys=node.fingerprints)
         for node in cluster.nodes
     )
     return SshTransport(kind="ssh", user=USER, credentials="holdfast/bench/ssh", nodes=nodes)

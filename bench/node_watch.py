@@ -6,13 +6,13 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from builders.node import Node
+from holdfast.local.machines.machine import Machine
 from holdfast.transports.steps import STEPS
 
 EVERY_S = 0.05
 
 
-def step_of(node: Node, name: str) -> Path:
+def step_of(node: Machine, name: str) -> Path:
     """The directory of the newest step of that name, which is its key's third word."""
     found = [each for each in node.path(STEPS).iterdir() if each.name.split(".")[2:3] == [name]]
     return max(found, key=lambda each: each.stat().st_ctime)
@@ -30,7 +30,7 @@ class Watch:
     container's runtime starts. etcd is not.
     """
 
-    def __init__(self, nodes: Sequence[Node]) -> None:
+    def __init__(self, nodes: Sequence[Machine]) -> None:
         self.peaks: dict[str, int] = {}
         self._nodes = nodes
         self._over = threading.Event()
@@ -51,7 +51,7 @@ class Watch:
             for node in self._nodes:
                 self._look(node)
 
-    def _look(self, node: Node) -> None:
+    def _look(self, node: Machine) -> None:
         steps = node.path(STEPS)
         if not steps.is_dir():
             return

@@ -28,7 +28,7 @@ _HASTE = SshDeadlines(connect_s=2.0, handshake_s=3.0, exchange_s=30.0)
 
 def ssh_spec(cluster: KubeadmCluster, **changes: Any) -> ClusterSpec:
     nodes = [
-        {"name": node.name, "host": "127.0.0.1", "port": node.ssh_port, "host_keys": list(node.fingerprints)}
+        {"name": node.name, "host": node.address, "port": node.ssh_port, "host_keys": list(node.fingerprints)}
         for node in cluster.nodes
     ]
     transport: dict[str, Any] = {"kind": "ssh", "user": "core", "credentials": "holdfast/nodes/ssh", "nodes": nodes}

@@ -26,6 +26,7 @@ from holdfast.engine.clusters import apply_cluster
 from holdfast.engine.verification import load_report
 from holdfast.local import nodes, stack
 from holdfast.local.home import Home
+from holdfast.local.machines.machine import Machine
 from holdfast.local.stack import StackInfo
 from holdfast.models.backup import Manifest
 from holdfast.models.cluster import ClusterSpec
@@ -101,11 +102,11 @@ def _command_line(process: Path) -> str:
     return (process / "cmdline").read_bytes().replace(b"\0", b" ").decode("utf-8", "replace")
 
 
-def _host(node: Node) -> dict[str, Any]:
-    return {"host": "127.0.0.1", "port": node.ssh_port, "host_keys": list(node.fingerprints)}
+def _host(node: Machine) -> dict[str, Any]:
+    return {"host": node.address, "port": node.ssh_port, "host_keys": list(node.fingerprints)}
 
 
-def _instance(node: Node) -> str:
+def _instance(node: Machine) -> str:
     return f"mi-{node.ssh_port:017x}"
 
 

@@ -37,22 +37,24 @@ class CertificateAuthority:
     certificate: str
     private_key: ec.EllipticCurvePrivateKey
 
-    def issue_member(self, name: str, *, days: float = 30) -> KeyPair:
+    def issue_member(self, name: str, *, days: float = 30, address: str = "127.0.0.1") -> KeyPair:
         """For an etcd member: it serves clients, and is both server and client to its peers."""
-        return self._issue(name, _BOTH_SIDES, LOOPBACK_NAMES, timedelta(days=days))
+        own = () if address == "127.0.0.1" else (x509.IPAddress(ipaddress.ip_address(address)),)
+        return self._issue(_subject(name), _BOTH_SIDES, LOOPBACK_NAMES + own, timedelta(days=days))
 
-    def issue_client(self, name: str = "holdfast", *, days: float = 30) -> KeyPair:
-        """For a client. Negative `days` give a certificate that expired that long ago."""
-        return self._issue(name, _CLIENT_SIDE, (), timedelta(days=days))
+    def issue_client(self, name: str = "holdfast", *, days: float = 30, group: str = "") -> KeyPair:
+        """For a client. Negative `days` give a certificate that expired that long ago; `group` is its organization,
+        which an API server takes for the user's group."""
+        return self._issue(_subject(name, group), _CLIENT_SIDE, (), timedelta(days=days))
 
     def _issue(
-        self, name: str, usage: x509.ExtendedKeyUsage, names: tuple[x509.GeneralName, ...], life: timedelta
+        self, subject: x509.Name, usage: x509.ExtendedKeyUsage, names: tuple[x509.GeneralName, ...], life: timedelta
     ) -> KeyPair:
         key = ec.generate_private_key(ec.SECP256R1())
         authority = x509.load_pem_x509_certificate(self.certificate.encode())
         not_after = datetime.now(UTC) + life
         builder = (
-            _draft(name, not_after)
+            _draft(subject, not_after)
             .issuer_name(authority.subject)
             .public_key(key.public_key())
             .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
@@ -65,9 +67,9 @@ class CertificateAuthority:
 
 def issue_ca(name: str = "Holdfast local etcd CA") -> CertificateAuthority:
     key = ec.generate_private_key(ec.SECP256R1())
-    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
+    subject = _subject(name)
     certificate = (
-        _draft(name, datetime.now(UTC) + timedelta(days=365))
+        _draft(subject, datetime.now(UTC) + timedelta(days=365))
         .issuer_name(subject)
         .public_key(key.public_key())
         .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
@@ -77,11 +79,16 @@ def issue_ca(name: str = "Holdfast local etcd CA") -> CertificateAuthority:
     return CertificateAuthority(_pem(certificate), key)
 
 
-def _draft(name: str, not_after: datetime) -> x509.CertificateBuilder:
+def _subject(name: str, group: str = "") -> x509.Name:
+    groups = [x509.NameAttribute(NameOID.ORGANIZATION_NAME, group)] if group else []
+    return x509.Name([*groups, x509.NameAttribute(NameOID.COMMON_NAME, name)])
+
+
+def _draft(subject: x509.Name, not_after: datetime) -> x509.CertificateBuilder:
     not_before = min(datetime.now(UTC) - _CLOCK_SLACK, not_after - timedelta(days=1))
     return (
         x509.CertificateBuilder()
-        .subject_name(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)]))
+        .subject_name(subject)
         .serial_number(x509.random_serial_number())
         .not_valid_before(not_before)
         .not_valid_after(not_after)

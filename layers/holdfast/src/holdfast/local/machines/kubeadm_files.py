@@ -14,23 +14,30 @@ PKI = "/etc/kubernetes/pki"
 MANIFESTS = "/etc/kubernetes/manifests"
 ENCRYPTION = "/etc/kubernetes/enc/encryption.yaml"
 KUBELET_CONFIG = "/var/lib/kubelet/config.yaml"
+KUBELET_CLIENT = "/var/lib/kubelet/pki/kubelet-client-current.pem"
+API_PORT = 6443
+IMAGES = {
+    "etcd": "k8s.gcr.io/etcd:3.5.1-0",
+    **{f"kube-{name}": f"k8s.gcr.io/kube-{name}:v1.20.2" for name in ("apiserver", "controller-manager", "scheduler")},
+}
+# The group whose members may do everything in Kubernetes.
+MASTERS = "system:masters"
 
 
 @dataclass(frozen=True)
 class Member:
-    """One etcd as its node's manifest has it; all members share one loopback network, so ports differ."""
+    """One etcd as its node's manifest has it."""
 
     name: str
-    client_port: int
-    peer_port: int
+    address: str
 
     @property
     def endpoint(self) -> str:
-        return f"https://127.0.0.1:{self.client_port}"
+        return f"https://{self.address}:2379"
 
     @property
     def peer_url(self) -> str:
-        return f"https://127.0.0.1:{self.peer_port}"
+        return f"https://{self.address}:2380"
 
 
 @dataclass(frozen=True)
@@ -49,7 +56,7 @@ def _private(key: ec.EllipticCurvePrivateKey) -> str:
     return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
 
 
-def pki(authorities: Authorities, node: str) -> dict[str, str]:
+def pki(authorities: Authorities, node: str, address: str) -> dict[str, str]:
     own = authorities.service_accounts
     found = {
         "sa.key": _private(own),
@@ -62,12 +69,15 @@ def pki(authorities: Authorities, node: str) -> dict[str, str]:
     ):
         found |= _pair(name, KeyPair(authority.certificate, _private(authority.private_key)))
     for name, pair in (
-        ("apiserver", authorities.kubernetes.issue_member("kube-apiserver")),
-        ("apiserver-kubelet-client", authorities.kubernetes.issue_client("kube-apiserver-kubelet-client")),
+        ("apiserver", authorities.kubernetes.issue_member("kube-apiserver", address=address)),
+        (
+            "apiserver-kubelet-client",
+            authorities.kubernetes.issue_client("kube-apiserver-kubelet-client", group=MASTERS),
+        ),
         ("front-proxy-client", authorities.front_proxy.issue_client("front-proxy-client")),
         ("apiserver-etcd-client", authorities.etcd.issue_client("kube-apiserver-etcd-client")),
-        ("etcd/server", authorities.etcd.issue_member(node)),
-        ("etcd/peer", authorities.etcd.issue_member(node)),
+        ("etcd/server", authorities.etcd.issue_member(node, address=address)),
+        ("etcd/peer", authorities.etcd.issue_member(node, address=address)),
         ("etcd/healthcheck-client", authorities.etcd.issue_client("kube-etcd-healthcheck-client")),
     ):
         found |= _pair(name, pair)
@@ -78,12 +88,31 @@ def _pair(name: str, pair: KeyPair) -> dict[str, str]:
     return {f"{name}.crt": pair.certificate, f"{name}.key": pair.key}
 
 
-def kubeconfig(authorities: Authorities, user: str) -> str:
-    pair = authorities.kubernetes.issue_client(user)
+def kubelet_client(authorities: Authorities, node: str) -> str:
+    """The certificate and the key in one file, as the kubelet keeps them."""
+    pair = authorities.kubernetes.issue_client(f"system:node:{node}", group="system:nodes")
+    return pair.certificate + pair.key
+
+
+def kubeconfigs(authorities: Authorities, node: str, address: str) -> dict[str, str]:
+    """Only an API server that runs on the node answers at that address."""
+    users = {
+        "admin": ("kubernetes-admin", MASTERS),
+        "controller-manager": ("system:kube-controller-manager", ""),
+        "scheduler": ("system:kube-scheduler", ""),
+        "kubelet": (f"system:node:{node}", "system:nodes"),
+    }
+    return {
+        f"/etc/kubernetes/{name}.conf": _kubeconfig(authorities, user, group, f"https://{address}:{API_PORT}")
+        for name, (user, group) in users.items()
+    }
+
+
+def _kubeconfig(authorities: Authorities, user: str, group: str, server: str) -> str:
+    pair = authorities.kubernetes.issue_client(user, group=group)
     texts = {"ca": authorities.kubernetes.certificate, "cert": pair.certificate, "key": pair.key}
     data = {name: base64.b64encode(text.encode()).decode() for name, text in texts.items()}
-    # Nothing listens there: what wants to ask the API server finds it away.
-    cluster = {"certificate-authority-data": data["ca"], "server": "https://127.0.0.1:1"}
+    cluster = {"certificate-authority-data": data["ca"], "server": server}
     known = {"client-certificate-data": data["cert"], "client-key-data": data["key"]}
     return yaml.safe_dump(
         {
@@ -120,12 +149,12 @@ def etcd_manifest(member: Member, initial_cluster: str) -> str:
     }
     mounts = {"etcd-data": "/var/lib/etcd", "etcd-certs": certificates}
     noted = {"kubeadm.kubernetes.io/etcd.advertise-client-urls": member.endpoint}
-    return _static_pod("etcd", "k8s.gcr.io/etcd:3.5.1-0", flags, mounts, noted)
+    return _static_pod("etcd", flags, mounts, noted)
 
 
 def apiserver_manifest(member: Member, *, encryption: bool) -> str:
     flags = {
-        "advertise-address": "127.0.0.1",
+        "advertise-address": member.address,
         "allow-privileged": "true",
         "authorization-mode": "Node,RBAC",
         "client-ca-file": f"{PKI}/ca.crt",
@@ -141,7 +170,7 @@ def apiserver_manifest(member: Member, *, encryption: bool) -> str:
         "proxy-client-cert-file": f"{PKI}/front-proxy-client.crt",
         "proxy-client-key-file": f"{PKI}/front-proxy-client.key",
         "requestheader-client-ca-file": f"{PKI}/front-proxy-ca.crt",
-        "secure-port": "6443",
+        "secure-port": str(API_PORT),
         "service-account-issuer": "https://kubernetes.default.svc.cluster.local",
         "service-account-key-file": f"{PKI}/sa.pub",
         "service-account-signing-key-file": f"{PKI}/sa.key",
@@ -150,15 +179,27 @@ def apiserver_manifest(member: Member, *, encryption: bool) -> str:
         "tls-private-key-file": f"{PKI}/apiserver.key",
     }
     mounts = {"k8s-certs": PKI} | ({"enc": ENCRYPTION.rpartition("/")[0]} if encryption else {})
-    return _static_pod("kube-apiserver", "k8s.gcr.io/kube-apiserver:v1.20.2", flags, mounts, {})
+    return _static_pod("kube-apiserver", flags, mounts, {})
 
 
-def _static_pod(
-    name: str, image: str, flags: dict[str, str], mounts: dict[str, str], annotations: dict[str, str]
-) -> str:
+def controller_manifests() -> dict[str, str]:
+    """The controller manager and the scheduler, with the flags that say where the cluster is."""
+    return {
+        f"{MANIFESTS}/kube-{name}.yaml": _static_pod(
+            f"kube-{name}",
+            {"authentication-kubeconfig": f"/etc/kubernetes/{name}.conf", "bind-address": "127.0.0.1"}
+            | {"kubeconfig": f"/etc/kubernetes/{name}.conf", "leader-elect": "true"},
+            {"kubeconfig": f"/etc/kubernetes/{name}.conf"},
+            {},
+        )
+        for name in ("controller-manager", "scheduler")
+    }
+
+
+def _static_pod(name: str, flags: dict[str, str], mounts: dict[str, str], annotations: dict[str, str]) -> str:
     container: dict[str, Any] = {
         "command": [name, *(f"--{flag}={value}" for flag, value in flags.items())],
-        "image": image,
+        "image": IMAGES[name],
         "imagePullPolicy": "IfNotPresent",
         "name": name,
         "volumeMounts": [{"mountPath": path, "name": volume} for volume, path in mounts.items()],

@@ -1,0 +1,53 @@
+# shellcheck shell=sh disable=SC2154 # runtime.sh sets pid, id, attempt, image, fault and away
+# crictl on a machine: ps (-a, -q, --name REGEX), exec and images, with crictl's own words.
+fatal() {
+	echo "time=\"$(date -u +%Y-%m-%dT%H:%M:%SZ)\" level=fatal msg=\"$1\"" >&2
+	exit 1
+}
+
+[ "${1:-}" != --version ] || { echo "crictl version v1.19.0" && exit; }
+[ "$fault" != down ] || fatal "$away"
+verb=${1:-}
+shift
+
+case $verb in
+ps)
+	quiet=0 wanted=
+	while [ $# -gt 0 ]; do
+		case $1 in
+		-q | --quiet) quiet=1 ;;
+		--name=*) wanted=${1#*=} ;;
+		--name) wanted=$2 && shift ;;
+		esac
+		shift
+	done
+	[ $quiet = 1 ] || echo "CONTAINER           IMAGE               CREATED             STATE               NAME                ATTEMPT             POD ID"
+	for each in /run/containers/*; do
+		name=${each##*/}
+		if ! runs "$name" || ! echo "$name" | grep -qE -- "$wanted"; then continue; fi
+		if [ $quiet = 1 ]; then echo "$id"; else
+			printf '%.13s       %.13s       2 minutes ago       Running             %-19s %-19s %.13s\n' "$id" \
+				"$(echo "$image" | sha256sum)" "$name" "$attempt" "$(echo "$id" | rev)"
+		fi
+	done
+	;;
+exec)
+	while :; do case ${1:-} in --timeout) shift 2 ;; -*) shift ;; *) break ;; esac done
+	wanted=$1
+	shift
+	name_of "$wanted" || fatal "execing command in container: rpc error: code = NotFound desc = an error occurred when try to find container \\\"$wanted\\\": not found"
+	[ "$fault" != silent ] || exit 0
+	[ -x "/run/rootfs/$name/usr/local/bin/$1" ] ||
+		fatal "execing command in container: Internal error occurred: error executing command in container: failed to exec in container: failed to start exec: OCI runtime exec failed: exec failed: container_linux.go:370: starting container process caused: exec: \\\"$1\\\": executable file not found in \$PATH: unknown"
+	env -i PATH=/usr/local/bin "$(command -v chroot)" "/run/rootfs/$name" "$@"
+	status=$?
+	[ $status = 0 ] || fatal "execing command in container: command terminated with exit code $status"
+	;;
+images)
+	echo "IMAGE                                TAG                 IMAGE ID            SIZE"
+	while IFS= read -r image; do
+		printf '%-36s %-19s %.13s       96.7MB\n' "${image%:*}" "${image##*:}" "$(echo "$image" | sha256sum)"
+	done </var/lib/images
+	;;
+*) fatal "unknown command \\\"$verb\\\" for \\\"crictl\\\"" ;;
+esac
