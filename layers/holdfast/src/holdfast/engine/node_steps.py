@@ -9,8 +9,8 @@ from pydantic import BaseModel, ValidationError
 from holdfast.errors import HoldfastError, PermanentError, TransientError
 from holdfast.models.command import Command, CommandResult
 from holdfast.models.node import NodeStep, StepFailure, plain
+from holdfast.planning import node_failures, restore_failures
 from holdfast.planning.naming import step_key
-from holdfast.planning.node_failures import FAILURES
 from holdfast.transports.base import Running, Transport
 
 # A node that restarts in the middle of its work is away for minutes; one that is away for longer is a failure to tell.
@@ -21,6 +21,7 @@ MISSES = 3
 # two minutes to bring a command there.
 GRACE = timedelta(minutes=5)
 ATTEMPTS = 3
+_MEANINGS = node_failures.FAILURES | restore_failures.FAILURES
 # A look is a function's, which may take five minutes: a node that hangs can keep it for nearly two by itself.
 LOOK = timedelta(seconds=45)
 
@@ -117,7 +118,7 @@ def report_of[R: BaseModel](node: str, result: CommandResult, kind: type[R]) -> 
         text = f"{node}: exit code {result.exit_code} and no answer of ours"
         raise PermanentError(code, text, hint=_last(result)) from None
     if isinstance(said, StepFailure):
-        family, hint = FAILURES.get(said.code, (PermanentError, ""))
+        family, hint = _MEANINGS.get(said.code, (PermanentError, ""))
         raise family(said.code, f"{node}: {said.message}", hint=hint or _last(result))
     return said
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import get_args
+from typing import Protocol, get_args
 
 from holdfast.engine.services import Services
 from holdfast.errors import PermanentError, TransientError
@@ -66,16 +66,20 @@ class Observation:
     def at_work(self) -> bool:
         return self.execution is not None and self.execution.status == "RUNNING"
 
+    @property
+    def known(self) -> bool:
+        return self.record is not None or self.execution is not None
+
 
 def observe(services: Services, cluster_id: str, run_id: str) -> Observation:
     """One look. Neither half has to be there."""
     return Observation(
-        record=_if_known(lambda: services.runs.get(cluster_id, run_id)),
-        execution=_if_known(lambda: services.executions.view(run_id)),
+        record=if_known(lambda: services.runs.get(cluster_id, run_id)),
+        execution=if_known(lambda: services.executions.view(run_id)),
     )
 
 
-def _if_known[T](question: Callable[[], T]) -> T | None:
+def if_known[T](question: Callable[[], T]) -> T | None:
     try:
         return question()
     except PermanentError as error:
@@ -92,27 +96,56 @@ def follow(
     PermanentError `run_unknown` when there is no such run (with `just_started` it has some time to appear), and
     `run_outcome_missing` when the execution is over and nobody stored how it went.
     """
+    return until_ended(
+        lambda: observe(services, cluster_id, run_id), cluster_id, run_id, sleep=sleep, just_started=just_started
+    )
+
+
+class Seen(Protocol):
+    """A run at one moment, whatever kind of run it is."""
+
+    @property
+    def known(self) -> bool:
+        """There is something of it: a record, or an execution."""
+
+    @property
+    def at_work(self) -> bool: ...
+
+    @property
+    def ended(self) -> bool: ...
+
+
+def until_ended[S: Seen](
+    look: Callable[[], S],
+    cluster_id: str,
+    run_id: str,
+    *,
+    sleep: Callable[[float], None],
+    just_started: bool,
+    poll_s: float = POLL_S,
+) -> Iterator[S]:
+    """What `look` sees, again and again; the errors of `follow`."""
     unseen = unclosed = failed = 0
     while True:
         try:
-            seen = observe(services, cluster_id, run_id)
+            seen = look()
         except TransientError:
             failed += 1
             if failed > FORGIVEN_POLLS:
                 raise
-            sleep(POLL_S)
+            sleep(poll_s)
             continue
         failed = 0
         yield seen
         if seen.ended:
             return
-        unseen = unseen + 1 if seen.record is None and seen.execution is None else 0
+        unseen = 0 if seen.known else unseen + 1
         if unseen > (APPEARS_WITHIN_POLLS if just_started else 0):
             raise _unknown(cluster_id, run_id)
         unclosed = 0 if seen.at_work else unclosed + 1
         if unclosed > CLOSES_WITHIN_POLLS:
             raise _outcome_missing(run_id)
-        sleep(POLL_S)
+        sleep(poll_s)
 
 
 def _unknown(cluster_id: str, run_id: str) -> PermanentError:

@@ -14,6 +14,7 @@ from holdfast.engine.restore.stored import EMERGENCY
 from holdfast.engine.services import Services
 from holdfast.errors import RefusedError
 from holdfast.models.cluster import ClusterSpec
+from holdfast.models.etcd import EndpointFailure
 from holdfast.models.plan import BackupPlan
 from holdfast.models.restore import ChangeRun
 from holdfast.models.run import BackupRun, BackupState
@@ -24,8 +25,10 @@ from holdfast.planning.node_facts import unusable_nodes
 from holdfast.planning.restore_seen import RestoreSeen
 
 
-def emergency_plan(services: Services, spec: ClusterSpec, seen: RestoreSeen, run: ChangeRun) -> BackupPlan | None:
-    """From the best member that answers; None when none does, or when its node cannot send."""
+def emergency_plan(
+    services: Services, spec: ClusterSpec, seen: RestoreSeen, run: ChangeRun
+) -> BackupPlan | EndpointFailure | None:
+    """From the best member that answers; None when none does, and the reason when one does and its node cannot send."""
     if seen.etcd is None:
         return None
     largest = max((status.db_size for status in seen.etcd.statuses), default=0)
@@ -33,8 +36,8 @@ def emergency_plan(services: Services, spec: ClusterSpec, seen: RestoreSeen, run
     cannot = {member: unusable[where] for member, where in seen.nodes.items() if where in unusable}
     try:
         chosen = choose_member(seen.etcd, cannot)
-    except RefusedError:
-        return None
+    except RefusedError as error:
+        return EndpointFailure.of("", error)
     return plan_backup(
         spec,
         seen.etcd,

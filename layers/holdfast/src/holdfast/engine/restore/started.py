@@ -11,13 +11,14 @@ from holdfast.engine.restore.stored import LEASE, PLAN, RUNBOOK, find_approval, 
 from holdfast.engine.services import Services
 from holdfast.errors import HoldfastError, PermanentError, RefusedError
 from holdfast.models.cluster import ClusterSpec
+from holdfast.models.etcd import EndpointFailure
 from holdfast.models.plan import BackupPlan, Finding
 from holdfast.models.restore import ChangeRequest, ChangeRun, ChangeState, RestorePlan, StartedLook
 from holdfast.models.run import BackupState, Progress
 from holdfast.planning.backup_plan import refuse_on
 from holdfast.planning.naming import run_key, token_of_run
 from holdfast.planning.replace_plan import plan_replacement, replacement_findings
-from holdfast.planning.restore_findings import restore_findings
+from holdfast.planning.restore_findings import emergency_findings, ordered, restore_findings
 from holdfast.planning.restore_plan import plan_restore
 from holdfast.planning.restore_seen import ChosenBackup, RestoreSeen
 from holdfast.planning.runbook import runbook
@@ -47,7 +48,7 @@ def start(
     refuse_on(findings)
     plan = plan_of(spec, seen, backup, request, run, saved, findings, now)
     _store(services, run, plan)
-    if saved is None:
+    if not isinstance(saved, BackupPlan):
         return _ready(services, run)
     begun = emergency.begin(services, run, saved)
     return _emergency(services, spec, run, StartedLook(wait_s=1, since=now), begun)
@@ -58,13 +59,18 @@ def findings_of(
     seen: RestoreSeen,
     backup: ChosenBackup | None,
     request: ChangeRequest,
-    saved: BackupPlan | None,
+    saved: BackupPlan | EndpointFailure | None,
     now: datetime,
 ) -> tuple[Finding, ...]:
     """What speaks against the request, refusals first; the same for the dry run."""
-    if backup is None:
-        return replacement_findings(spec, seen, request.replace or "", request, saved=saved is not None, now=now)
-    return restore_findings(spec, seen, backup, request, saved=saved is not None, now=now)
+    made = saved.backup_id if isinstance(saved, BackupPlan) else None
+    failure = saved if isinstance(saved, EndpointFailure) else None
+    found = (
+        replacement_findings(spec, seen, request.replace or "", request, now)
+        if backup is None
+        else restore_findings(spec, seen, backup, request, now)
+    )
+    return ordered((), (*found, *emergency_findings(seen, made, failure, request.allow)))
 
 
 def plan_of(
@@ -73,11 +79,11 @@ def plan_of(
     backup: ChosenBackup | None,
     request: ChangeRequest,
     run: ChangeRun,
-    saved: BackupPlan | None,
+    saved: BackupPlan | EndpointFailure | None,
     findings: tuple[Finding, ...],
     now: datetime,
 ) -> RestorePlan:
-    saved_as = saved.backup_id if saved else None
+    saved_as = saved.backup_id if isinstance(saved, BackupPlan) else None
     if backup is None:
         return plan_replacement(
             spec,

@@ -7,7 +7,7 @@ from pydantic import BaseModel, SecretStr
 
 from holdfast import node
 from holdfast.engine.node_steps import ATTEMPTS, first_step, look, report_of
-from holdfast.engine.restore.journal import Journal
+from holdfast.engine.restore.journal import Journal, Status
 from holdfast.engine.services import Services
 from holdfast.errors import HoldfastError, PermanentError, TransientError
 from holdfast.models.command import Command, CommandResult
@@ -137,16 +137,16 @@ class StepWork:
         self.failed.append(Failed(step.node, error))
         return None
 
-    def _record(self, step: NodeStep, status: str, now: datetime) -> StepRecord:
+    def _record(self, step: NodeStep, status: Status, now: datetime) -> StepRecord:
         return StepRecord(
             step=self.step.name,
             node=step.node,
             attempt=step.attempt,
             undo=self.undo,
-            status=status,  # type: ignore[arg-type]
+            status=status,
             at=now,
             started_at=step.since,
-            command=assignments(self._values(step.node)) + node.body(self.script),
+            command=assignments(self._values(step.node)) + node.by_hand(self.script),
         )
 
 
