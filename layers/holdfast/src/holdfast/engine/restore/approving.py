@@ -38,8 +38,8 @@ def ask(services: Services, run: ChangeRun, token: str) -> Question:
     return question
 
 
-def approve(services: Services, cluster_id: str, run_id: str, *, approved_by: str, typed: str) -> Approval:
-    """Let the run go on. RefusedError `approval_mismatch` when another cluster's id was typed, `plan_changed` when the
+def approve(services: Services, cluster_id: str, run_id: str, *, approved_by: str, typed: str, digest: str) -> Approval:
+    """Let the run go on; `digest` is that of the plan that the person was shown. RefusedError `approval_mismatch` when another cluster's id was typed, `plan_changed` when the
     stored plan is not the one that was asked about; PermanentError `nothing_to_approve`, `question_closed`."""
     record = services.runs.get(cluster_id, run_id)
     question = _question(record)
@@ -49,8 +49,7 @@ def approve(services: Services, cluster_id: str, run_id: str, *, approved_by: st
             f"the run would change {cluster_id}, and {typed[:60]!r} was typed",
             hint="Type the id of the cluster that is to be changed.",
         )
-    digest = load_plan(services, run_of(record)).digest
-    if digest != question.digest:
+    if {digest, load_plan(services, run_of(record)).digest} != {question.digest}:
         raise RefusedError(
             "plan_changed",
             f"the stored plan of {run_id} is not the one that was asked about",
