@@ -39,8 +39,11 @@ def ask(services: Services, run: ChangeRun, token: str) -> Question:
 
 
 def approve(services: Services, cluster_id: str, run_id: str, *, approved_by: str, typed: str, digest: str) -> Approval:
-    """Let the run go on; `digest` is that of the plan that the person was shown. RefusedError `approval_mismatch` when another cluster's id was typed, `plan_changed` when the
-    stored plan is not the one that was asked about; PermanentError `nothing_to_approve`, `question_closed`."""
+    """Let the run go on; `digest` is that of the plan that the person was shown.
+
+    RefusedError `approval_mismatch` when another cluster's id was typed, `plan_changed` when the plan that was shown
+    or is stored is not the one that was asked about; PermanentError `nothing_to_approve`, `question_closed`.
+    """
     record = services.runs.get(cluster_id, run_id)
     question = _question(record)
     if typed != cluster_id:
