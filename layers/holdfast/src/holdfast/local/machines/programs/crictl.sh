@@ -1,5 +1,5 @@
 # shellcheck shell=sh disable=SC2154 # runtime.sh sets pid, id, attempt, image, fault and away
-# crictl on a machine: ps (-a, -q, --name REGEX), exec and images, with crictl's own words.
+# crictl on a machine: ps (-a, -q, --name REGEX), pods (the same), exec and images, with crictl's own words.
 fatal() {
 	echo "time=\"$(date -u +%Y-%m-%dT%H:%M:%SZ)\" level=fatal msg=\"$1\"" >&2
 	exit 1
@@ -10,17 +10,22 @@ fatal() {
 verb=${1:-}
 shift
 
-case $verb in
-ps)
+options() { # sets quiet and wanted
 	quiet=0 wanted=
 	while [ $# -gt 0 ]; do
 		case $1 in
 		-q | --quiet) quiet=1 ;;
 		--name=*) wanted=${1#*=} ;;
 		--name) wanted=$2 && shift ;;
+		--state | --namespace | -o | --output) shift ;;
 		esac
 		shift
 	done
+}
+
+case $verb in
+ps)
+	options "$@"
 	[ $quiet = 1 ] || echo "CONTAINER           IMAGE               CREATED             STATE               NAME                ATTEMPT             POD ID"
 	for each in /run/containers/*; do
 		name=${each##*/}
@@ -28,6 +33,19 @@ ps)
 		if [ $quiet = 1 ]; then echo "$id"; else
 			printf '%.13s       %.13s       2 minutes ago       Running             %-19s %-19s %.13s\n' "$id" \
 				"$(echo "$image" | sha256sum)" "$name" "$attempt" "$(echo "$id" | rev)"
+		fi
+	done
+	;;
+pods)
+	options "$@"
+	[ $quiet = 1 ] || echo "POD ID              CREATED             STATE               NAME                NAMESPACE           ATTEMPT"
+	for each in /run/containers/*; do
+		name=${each##*/}-$(uname -n)
+		if [ ! -f "$each" ] || ! echo "$name" | grep -qE -- "$wanted"; then continue; fi
+		runs "${each##*/}"
+		id=$(echo "$id" | rev)
+		if [ $quiet = 1 ]; then echo "$id"; else
+			printf '%.13s       2 minutes ago       Ready               %-19s kube-system         0\n' "$id" "$name"
 		fi
 	done
 	;;

@@ -1,6 +1,6 @@
 # shellcheck shell=sh disable=SC2154 # runtime.sh sets pid, id, image, fault and away
 # ctr on a machine, in the namespace k8s.io: tasks list and exec, containers list (-q, one filter by the container's
-# name), images list, mount and unmount, with ctr's own words. Short forms of its verbs are known too.
+# name; there are no sandboxes), images list, mount and unmount, with ctr's own words. Short forms are known too.
 fatal() {
 	echo "ctr: $1" >&2
 	exit 1
@@ -32,6 +32,7 @@ containers() { # [-q] [FILTER]
 		case $each in
 		-q | --quiet) quiet=1 ;;
 		'labels."io.kubernetes.container.name"=='*) wanted=${each#*==} ;;
+		'labels."io.cri-containerd.kind"==sandbox'*) return ;;
 		*) fatal "$each: this stand-in knows no such filter" ;;
 		esac
 	done
@@ -62,7 +63,7 @@ images() { # [-q] [name==IMAGE]
 }
 
 mounted() { # [OPTIONS] IMAGE DIRECTORY: read-only, as ctr does unless told otherwise
-	while :; do case ${1:-} in -*) shift ;; *) break ;; esac done
+	while :; do case ${1:-} in --snapshotter) shift 2 ;; -*) shift ;; *) break ;; esac done
 	{ [ "$namespace" = k8s.io ] && grep -qxF -- "$1" /var/lib/images; } || fatal "image \"$1\": not found"
 	[ -d "$2" ] || fatal "failed to mount: no such file or directory"
 	{ fill "$1" "$2" && mount -o remount,ro "$2"; } || fatal "failed to mount"
