@@ -10,6 +10,7 @@ from holdfast.planning.naming import (
     DAMAGED,
     GZIPPED_SNAPSHOT,
     MANIFEST,
+    RUNBOOK,
     SNAPSHOT,
     VERIFIED,
     backup_key,
@@ -82,6 +83,22 @@ def load_manifest(reader: ObjectReader, cluster_id: str, backup: str) -> tuple[M
             hint=f"holdfast backup list {cluster_id} shows what there is",
         ) from error
     return _parsed(body, cluster_id, backup), body
+
+
+def load_runbook(reader: ObjectReader, cluster_id: str, backup: str) -> str:
+    """The page beside the backup. PermanentError `runbook_unknown` for a backup that has none: one that was made
+    without its nodes, or by an older Holdfast."""
+    load_manifest(reader, cluster_id, backup)
+    try:
+        return reader.read(backup_key(cluster_id, backup, RUNBOOK)).decode()
+    except PermanentError as error:
+        if error.code != "object_not_found":
+            raise
+        raise PermanentError(
+            "runbook_unknown",
+            f"no runbook lies beside the backup {backup} of {cluster_id}",
+            hint="Only backups through nodes have one; docs/runbooks/restore-by-hand.md fits every backup.",
+        ) from error
 
 
 def _parsed(body: bytes, cluster_id: str, backup: str) -> Manifest:

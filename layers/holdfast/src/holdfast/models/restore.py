@@ -192,6 +192,11 @@ class StartedLook(Model):
     failures: tuple[EndpointFailure, ...] = ()
     emergency: BackupState | None = None
 
+    @property
+    def waits_for(self) -> Pending:
+        """Which steps on which nodes, in one form."""
+        return self.nodes or Pending(stage="facts", wait_s=self.wait_s, since=self.since, steps=self.steps)
+
 
 class ChangeState(Model):
     """What the states of restore.asl.json hand on. `look` is None when Started is done. `approved`: a person has

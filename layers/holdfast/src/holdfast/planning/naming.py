@@ -18,6 +18,7 @@ GZIPPED_SNAPSHOT = "snapshot.db.gz"
 MANIFEST = "manifest.json"
 VERIFIED = "verified.json"
 DAMAGED = "damaged.json"
+RUNBOOK = "runbook.md"
 _OF_A_NODE = ("bundle.tar", "certificates.pem")
 
 
