@@ -1,11 +1,12 @@
 """The restore state machine without Step Functions: the same states, events, retries and Catch, in a loop.
 
-It leaves out timeouts of states. A nested phase's error arrives wrapped as startExecution.sync wraps it. Where the
-real one waits it calls `on_wait` with the seconds. tests/e2e runs the real definition.
+It leaves out timeouts and the nested execution's own envelope. Where the real one waits it calls `on_wait` with the
+seconds; `answer` stands for the person who is asked. tests/e2e runs the real definitions.
 """
 
 import json
 from collections.abc import Callable
+from datetime import datetime
 from typing import Any
 
 from holdfast.engine.restore import approving, ending, phase, started
@@ -13,12 +14,10 @@ from holdfast.engine.services import Services
 from holdfast.errors import HoldfastError, TransientError
 from holdfast.handler import carried, known_error
 from holdfast.models.approval import Approval
-from holdfast.models.base import Model
 from holdfast.models.restore import (
     CHANGE_PHASES,
     ChangeEnded,
     ChangeFailed,
-    ChangePhase,
     ChangeRequest,
     ChangeRun,
     ChangeState,
@@ -28,159 +27,142 @@ from holdfast.models.restore import (
     Failure,
     PhaseWork,
 )
-from holdfast.models.run import CaughtError, ErrorInfo, Outcome, StatusChangeEvent
+from holdfast.models.run import CaughtError, ErrorInfo, Outcome
 
-ATTEMPTS = 5
-# No run of a test looks as often.
-LOOKS = 400
-_ABORTED = ErrorInfo(code="run_aborted", family="permanent", message="the run was aborted")
-
-
-class Killed(BaseException):
-    """The function is stopped in the middle: nothing of ours runs after it. Step Functions calls it once more."""
+ATTEMPTS = 7
+LOOKS = 4000
+ABORTED = Failure(
+    error=ErrorInfo(code="run_aborted", family="permanent", message="the run was aborted"),
+    phase="Rollback",
+    goes_back=True,
+)
 
 
 class Stopped(BaseException):
-    """Somebody stops the execution: no state of it runs any more, and an event tells so."""
-
-
-class _CaughtError(Exception):
-    """What a Catch sees."""
-
-    def __init__(self, error: HoldfastError) -> None:
-        super().__init__(str(error))
-        self.error = error
+    """The execution is stopped: no state runs any more, and nothing of ours hears of it here."""
 
 
 class ChangeMachine:
-    """`approve` answers the question; it is called with the services and the run's id."""
+    """`on_call(state)` runs before each call of a function, `after_call(state)` when it has worked and before its answer
+    is heard; both may raise: `Stopped` ends the execution, any other error is the function's own."""
 
     def __init__(
         self,
         services: Services,
         *,
-        on_wait: Callable[[int], None],
-        approve: Callable[[Services, ChangeRun], None] | None = None,
+        answer: Callable[[ChangeRun], Approval] | None = None,
+        on_wait: Callable[[float], None] = lambda _seconds: None,
+        on_call: Callable[[str], None] = lambda _state: None,
+        after_call: Callable[[str], None] = lambda _state: None,
     ) -> None:
         self.services, self.on_wait = services, on_wait
-        self._approve = approve or approved
-        self._waits = 0
+        self.on_call, self.after_call = on_call, after_call
+        self.answer = answer or self.approved
+        self.entered: list[str] = []
+        self.calls = 0
 
-    def execute(self, name: str, request: ChangeRequest) -> Outcome:
-        """One execution, to its end: its output, or what Ended or the event of its end told."""
-        self._waits = 0
-        given = request.model_dump(mode="json", exclude_defaults=True)
-        context = {"Name": name, "StartTime": self.services.clock(), "Input": given}
-        execution = ExecutionContext.model_validate(context)
+    def execute(self, name: str, request: dict[str, Any], started_at: datetime) -> Outcome:
+        self.context = ExecutionContext.model_validate({"Name": name, "StartTime": started_at, "Input": request})
+        run: ChangeRun | None = None
         try:
-            return self._run(execution, request)
-        except Stopped:
-            return self._stopped(execution)
-
-    def go_on(self, execution: ExecutionContext, state: ChangeState) -> Outcome:
-        """What follows Started."""
-        if state.abort:
-            failure = Failure(error=_ABORTED, phase="Rollback", goes_back=True)
-            return self._ended(execution, state.run, failure)
-        try:
-            approval = None if state.approved else self._ask(state.run)
+            state = self._started()
+            run = state.run
+            if state.abort:
+                return self._taken_back(run, ABORTED)
+            approval = None if state.approved else self._approval(run)
             for each in CHANGE_PHASES:
-                self._phase(state.run, each, approval)
-            return self._attempts("Report", lambda: ending.finish(self.services, state.run))
-        except _CaughtError as caught:
-            return self._failed(execution, state.run, caught)
+                self._phase(run, each, approval)
+            outcome = self._call("Report", lambda: ending.finish(self.services, state.run))
+        except HoldfastError as error:
+            return self._failed(run, error)
+        assert isinstance(outcome, Outcome)
+        return outcome
 
-    def _run(self, execution: ExecutionContext, request: ChangeRequest) -> Outcome:
+    def approved(self, run: ChangeRun) -> Approval:
+        """By somebody who read the plan that is stored."""
+        digest = self.services.runs.get(run.cluster_id, run.run_id).question
+        assert digest
+        return Approval(
+            cluster=run.cluster_id, digest=digest.digest, approved_by="a test", approved_at=self.services.clock()
+        )
+
+    def _started(self) -> ChangeState:
         look = None
-        try:
-            while True:
-                state = self._attempts("Started", lambda: self._started(execution, request, look))
-                if state.look is None:
-                    break
-                look = state.look
-                self._wait(look.wait_s)
-        except _CaughtError as caught:
-            return self._failed(execution, None, caught)
-        return self.go_on(execution, state)
+        for _ in range(LOOKS):
+            request = ChangeRequest.model_validate(self.context.input)
+            context, seen = self.context, look
+            state: ChangeState = self._call(
+                "Started", lambda: started.start(self.services, request, context.name, context.started_at, seen)
+            )
+            state = ChangeState.model_validate_json(_carried(state.model_dump_json()))
+            if state.look is None:
+                return state
+            self.on_wait(state.look.wait_s)
+            look = state.look
+        raise AssertionError("Started waits for ever")
 
-    def _started(self, execution: ExecutionContext, request: ChangeRequest, look: Any) -> ChangeState:
-        return started.start(self.services, request, execution.name, execution.started_at, look)
+    def _approval(self, run: ChangeRun) -> Approval:
+        self._call("Approval", lambda: approving.ask(self.services, run, "a-token"))
+        return self.answer(run)
 
-    def _ask(self, run: ChangeRun) -> Approval:
-        token = f"token-of-{run.run_id}"
-        self.services.changes.wait_for(token)  # type: ignore[attr-defined]
-        self._attempts("Approval", lambda: approving.ask(self.services, run, token))
-        self._approve(self.services, run)
-        answer = self.services.changes.answers[token]  # type: ignore[attr-defined]
-        return Approval.model_validate_json(answer)
-
-    def _phase(self, run: ChangeRun, name: ChangePhase, approval: Approval | None) -> None:
+    def _phase(self, run: ChangeRun, name: Any, approval: Approval | None) -> None:
         work = PhaseWork(run=run, phase=name, approval=approval)
-        while True:
-            given = work
-            work = self._attempts("Phase", lambda: phase.advance(self.services, given))
+        for _ in range(LOOKS):
+            now = work
+            done: PhaseWork = self._call(name, lambda: phase.advance(self.services, now))
+            work = PhaseWork.model_validate_json(_carried(done.model_dump_json()))
             if work.pending is None:
                 return
-            self._wait(work.pending.wait_s)
+            self.on_wait(work.pending.wait_s)
+        raise AssertionError(f"{name} waits for ever")
 
-    def _failed(self, execution: ExecutionContext, run: ChangeRun | None, caught: _CaughtError) -> Outcome:
-        event = ChangeFailed(execution=execution, run=run, error=_as_caught(caught))
-        failure = self._attempts("Failed", lambda: ending.decide(self.services, event))
-        return self._ended(execution, run, failure)
+    def _failed(self, run: ChangeRun | None, error: HoldfastError) -> Outcome:
+        event = ChangeFailed(execution=self.context, run=run, error=_caught(error))
+        failure: Failure = self._call("Failed", lambda: ending.decide(self.services, event))
+        if failure.goes_back and run is not None:
+            return self._taken_back(run, failure)
+        return self._ended(run, failure, None)
 
-    def _ended(self, execution: ExecutionContext, run: ChangeRun | None, failure: Failure) -> Outcome:
+    def _taken_back(self, run: ChangeRun, failure: Failure) -> Outcome:
         rollback = None
-        if failure.goes_back:
-            assert run is not None
-            try:
-                self._phase(run, "Rollback", None)
-            except _CaughtError as caught:
-                rollback = _as_caught(caught)
+        try:
+            self._phase(run, "Rollback", None)
+        except HoldfastError as error:
+            rollback = _caught(error)
+        return self._ended(run, failure, rollback)
+
+    def _ended(self, run: ChangeRun | None, failure: Failure, rollback: CaughtError | None) -> Outcome:
         state = EndedState(run=run, decided=Decided(told=failure), rollback=rollback)
-        event = ChangeEnded(execution=execution, state=state)
-        ended = self._attempts("Ended", lambda: ending.end(self.services, event))
-        assert isinstance(ended, Outcome)
-        return ended
+        event = ChangeEnded(execution=self.context, state=state)
+        outcome = self._call("Ended", lambda: ending.end(self.services, event))
+        assert isinstance(outcome, Outcome)
+        return outcome
 
-    def _stopped(self, execution: ExecutionContext) -> Outcome:
-        detail = {
-            "executionArn": f"arn:aws:states:eu-west-1:111111111111:execution:restore:{execution.name}",
-            "name": execution.name,
-            "status": "ABORTED",
-            "startDate": int(execution.started_at.timestamp() * 1000),
-            "input": json.dumps(execution.input),
-        }
-        told = ending.stop(self.services, StatusChangeEvent.model_validate({"source": "aws.states", "detail": detail}))
-        assert told is not None
-        return told
-
-    def _attempts[M: Model](self, name: str, work: Callable[[], M]) -> M:
-        """A function's answer, as JSON carries it."""
+    def _call(self, state: str, work: Callable[[], Any]) -> Any:
+        if not self.entered or self.entered[-1] != state:
+            self.entered.append(state)
         for attempt in range(1, ATTEMPTS + 1):
+            self.calls += 1
             try:
-                answer = work()
-                text = answer.model_dump_json()
-                assert len(text) < 262_144
-                return type(answer).model_validate_json(text)
-            except Killed:
-                assert attempt < ATTEMPTS, "the function dies for ever"
+                self.on_call(state)
+                result = work()
+                self.after_call(state)
             except Exception as error:
                 ours = known_error(error)
                 if not isinstance(ours, TransientError) or attempt == ATTEMPTS:
-                    raise _CaughtError(carried(ours, name)) from error
+                    raise carried(ours, state) from error
+                self.on_wait(3)
+            else:
+                return result
         raise AssertionError("every attempt returns or raises")
 
-    def _wait(self, seconds: int) -> None:
-        self._waits += 1
-        assert self._waits < LOOKS, "the machine waits for ever"
-        self.on_wait(seconds)
+
+def _carried(text: str) -> str:
+    """As Step Functions carries it: JSON, of a limited size."""
+    assert len(text) < 262_144
+    return text
 
 
-def approved(services: Services, run: ChangeRun) -> None:
-    approving.approve(services, run.cluster_id, run.run_id, approved_by="a test", typed=run.cluster_id)
-
-
-def _as_caught(caught: _CaughtError) -> CaughtError:
-    error = {"Error": type(caught.error).__name__, "Cause": json.dumps({"errorMessage": caught.error.args[0]})}
-    nested = {"ExecutionArn": "arn:aws:states:eu-west-1:111111111111:execution:phase:of-a-test", **error}
-    return CaughtError(Error="States.TaskFailed", Cause=json.dumps(nested))
+def _caught(error: HoldfastError) -> CaughtError:
+    cause = json.dumps({"errorMessage": str(error), "errorType": type(error).__name__})
+    return CaughtError(Error=type(error).__name__, Cause=cause)
