@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from holdfast.local.machines.apiserver.protobuf import MAGIC, config_map_data
 from holdfast.local.machines.apiserver.store import Stored
 
 # How long a node controller waits for a node's lease before it calls the node unknown.
@@ -47,13 +48,15 @@ def written(value: dict[str, Any]) -> bytes:
 
 
 def read(kind: Kind, stored: Stored) -> dict[str, Any]:
-    """One that a real API server wrote is protobuf: its name is known by its key."""
+    """One that a real API server wrote is protobuf: its name is known by its key, and of a ConfigMap its data."""
     if stored.value.startswith(b"{"):
         value = dict(json.loads(stored.value))
     else:
         *_, namespace, name = stored.key.removeprefix("/registry").split("/")
         value = {"metadata": {"name": name, **({"namespace": namespace} if stored.key.count("/") > 3 else {})}}
         value |= {"apiVersion": kind.api_version, "kind": kind.name}
+        if kind.name == "ConfigMap" and stored.value.startswith(MAGIC):
+            value["data"] = config_map_data(stored.value)
     value["metadata"] = {**value["metadata"], "resourceVersion": str(stored.revision)}
     return value
 
