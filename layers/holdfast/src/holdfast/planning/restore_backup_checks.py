@@ -1,7 +1,7 @@
 """What a backup itself says against its restore."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 
 from holdfast.drivers.registry import driver_of
@@ -152,6 +152,13 @@ def certificates(
         else:
             known = [(path, float(end)) for path, end in facts.certificates] if facts else []
         ends |= {f"{survey.node}: {path}": end for path, end in known}
+    yield from expiring(
+        ends, now, _RENEW if request.mode not in WITH_FILES else f"The bundle is that old: use mode etcd. {_RENEW}"
+    )
+
+
+def expiring(ends: Mapping[str, float], now: datetime, hint: str = _RENEW) -> Iterator[Finding]:
+    """`ends` maps certificates to when they expire, in seconds since 1970."""
     late = (now + EXPIRES).timestamp()
     off = sorted((end, what) for what, end in ends.items() if end <= late)
     if off:
@@ -160,7 +167,7 @@ def certificates(
             level="refuse",
             code="certificate_expires",
             text=f"{len(off)} certificate{'s' if len(off) > 1 else ''} that the control plane needs: {told}",
-            hint=_RENEW if request.mode not in WITH_FILES else f"The bundle is that old: use mode etcd. {_RENEW}",
+            hint=hint,
         )
 
 

@@ -25,7 +25,6 @@ def restore_findings(
 def _all(
     spec: ClusterSpec, seen: RestoreSeen, backup: ChosenBackup, request: ChangeRequest, now: datetime
 ) -> Iterator[Finding]:
-    yield from of_nodes.transport(spec)
     yield from of_backup.other_cluster(spec, backup)
     yield from of_backup.state(backup)
     yield from of_nodes.unreachable(spec, seen, backup)

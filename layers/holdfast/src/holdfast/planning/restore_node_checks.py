@@ -17,16 +17,6 @@ TIMES = 3
 LOG_BYTES = 128 * 1000**2
 
 
-def transport(spec: ClusterSpec) -> Iterator[Finding]:
-    if spec.transport.kind not in ("ssh", "ssm"):
-        yield Finding(
-            level="refuse",
-            code="transport_cannot",
-            text=f"a restore stops the API servers and changes files of nodes; {spec.transport.kind} cannot do that",
-            hint="Give the cluster the ssh or the ssm transport.",
-        )
-
-
 def unreachable(spec: ClusterSpec, seen: RestoreSeen, backup: ChosenBackup) -> Iterator[Finding]:
     """A node that cannot be stopped may go on with the old data, so every one has to answer; not one that was a worker
     when the backup was made."""

@@ -20,6 +20,28 @@ from holdfast.models.restore import NodeCommand, RestoreStep
 
 Nodes = Sequence[TaskNode]
 
+# By hand nothing is downloaded: a person has put it there (planning/runbook_prepare.py).
+_SNAPSHOT_BY_HAND = """make_keep
+if [ ! -f "$keep/snapshot.db" ] || ! snapshot_is "$keep/snapshot.db" "$sha256"; then
+    snapshot_is /root/holdfast/snapshot.db "$sha256" ||
+        give_up restore_snapshot_differs "/root/holdfast/snapshot.db does not have the SHA-256 $sha256"
+    cp /root/holdfast/snapshot.db "$keep/snapshot.db" || give_up restore_disk_full "$keep cannot be written"
+fi
+result "{\\"bytes\\":$(wc -c <"$keep/snapshot.db")}"
+"""
+_BUNDLE_BY_HAND = """make_keep
+if [ "$(cat "$keep/files/.sha256" 2>/dev/null)" != "$bundle_sha256" ]; then
+    rm -rf "$keep"/files "$keep"/files.*
+    fresh=$(mktemp -d "$keep/files.XXXXXX") || give_up restore_disk_full "nothing can be made in $keep"
+    mkdir "$fresh/tree"
+    (umask 022 && tar -xpf /root/holdfast/bundle.tar -C "$fresh/tree") ||
+        give_up restore_bundle_differs "/root/holdfast/bundle.tar cannot be unpacked"
+    printf '%s\\n' "$bundle_sha256" >"$fresh/.sha256" && mv "$fresh" "$keep/files" ||
+        give_up restore_disk_full "$fresh cannot be finished"
+fi
+result "{\\"files\\":$(find "$keep/files/tree" ! -type d | wc -l)}"
+"""
+
 
 def needed(step: RestoreStep) -> RestoreStep | None:
     return step if step.commands else None
@@ -83,6 +105,7 @@ def fetch(task: RestoreTask, nodes: Nodes) -> RestoreStep | None:
             timeout_s=snapshot_timeout_s(task.raw_size),
             done_when="the file's hash is the one at its own end, and the manifest's",
             undo="forget_new",
+            by_hand=_SNAPSHOT_BY_HAND,
         )
     )
 
@@ -120,6 +143,7 @@ def fetch_bundle(run_id: str, nodes: Nodes) -> RestoreStep | None:
             timeout_s=snapshot_timeout_s(0),
             done_when="the bundle's hash is the manifest's, and it is unpacked beside the data",
             undo="forget_new",
+            by_hand=_BUNDLE_BY_HAND,
         )
     )
 

@@ -1,0 +1,81 @@
+"""How a person goes back: before the point of no return by the undo of each step, after it by exchanging the data."""
+
+from collections.abc import Iterator
+
+from holdfast.models.restore import RestorePlan, RestoreStep
+from holdfast.planning.runbook_blocks import block, code, undo_blocks_of
+
+# The new data are kept as well: who goes back does not know yet which of both he will want.
+_BACK = """keep_dir
+if [ -d "$keep/old/member" ]; then
+    not_in_use
+    mkdir -p "$keep/restored"
+    [ ! -e "$keep/restored/member" ] || give_up restore_data_in_the_way "$keep/restored has data already"
+    [ ! -e "$data_dir/member" ] || move "$data_dir/member" "$keep/restored/member"
+    move "$keep/old/member" "$data_dir/member"
+    sync
+fi
+[ -d "$data_dir/member" ] || give_up restore_nothing_rebuilt "there are no old data on this node"
+result "{\\"back\\":true}"
+"""
+
+
+def before_no_return(plan: RestorePlan) -> Iterator[str]:
+    steps = [step for step in _before(plan) if step.undo]
+    if not steps:
+        return
+    last = _first_no_return(plan)
+    yield "## Going back"
+    yield (
+        f"As long as step `{last.name if last else steps[-1].name}` was begun on no node. From the top; leave out "
+        "steps that you never began. The cluster is then as it was."
+    )
+    for step in reversed(steps):
+        yield f"### Take back {step.name}"
+        yield from undo_blocks_of(step)
+
+
+def _first_no_return(plan: RestorePlan) -> RestoreStep | None:
+    return next((step for step in plan.steps if step.no_return), None)
+
+
+def _before(plan: RestorePlan) -> list[RestoreStep]:
+    last = _first_no_return(plan)
+    return list(plan.steps if last is None else plan.steps[: plan.steps.index(last)])
+
+
+def after_no_return(plan: RestorePlan) -> Iterator[str]:
+    last = _first_no_return(plan)
+    if last is None:
+        return
+    yield f"## After step {last.name}"
+    if plan.job == "replace-member":
+        yield (
+            f"The other members went on without the one on {plan.replaced}, so its old data are of no use to them: "
+            "never put them back. Mend what stopped you and go on, or begin again with a new plan: a member that is off the "
+            "list, or on it as a learner, harms nobody."
+        )
+        return
+    yield (
+        "Mend what stopped you and go on: every block may be run again. Should the new data turn out to be wrong, the "
+        "old ones come back like this. All nodes together, never one alone: a member with old data beside one with "
+        "new data is damage."
+    )
+    numbers = {step.name: number for number, step in enumerate(plan.steps, start=1)}
+    stop = [f"{numbers[step.name]} ({step.name})" for step in plan.steps_of("Shutdown")]
+    yield f"1. Run the steps {', '.join(stop)} again, on all nodes."
+    yield "2. Exchange the data, on every node that had some:"
+    for command in (
+        command for step in plan.steps if step.script in ("swap", "put_aside") for command in step.commands
+    ):
+        yield f"**{command.node}**"
+        yield code(block(command, _BACK))
+    files = next((step for step in plan.steps if step.script == "swap_files"), None)
+    if files:
+        yield "3. Put the files back that were replaced (as long as the step `tidy` was not run):"
+        yield from undo_blocks_of(files)
+    start = [
+        step for step in plan.steps_of("RestartCluster") if step.script in ("start_pods", "start_unit", "start_api")
+    ]
+    told = ", ".join(f"{numbers[step.name]} ({step.name})" for step in start)
+    yield f"{4 if files else 3}. Start everything again, by the blocks of the steps {told}; then restart the kubelets."
