@@ -92,6 +92,10 @@ same_file() { # ONE OTHER
 		[ "$(stat -c '%a %u:%g' "$1")" = "$(stat -c '%a %u:%g' "$2")" ] && [ "$(sha256sum <"$1")" = "$(sha256sum <"$2")" ]
 }
 
+place_of() { # PATH in the bundle: where it belongs; manifests of pods that are stopped go aside, so that none starts
+	if printf '%s\n' "$pods" | grep -q " $1\$"; then echo "$aside/${1##*/}"; else echo "$1"; fi
+}
+
 put_file() { # FROM TO OLD: a copy of FROM becomes TO; the first one that was there is kept as OLD, where that is named
 	next=${2%/*}/.holdfast.new
 	rm -f "$next"
@@ -250,6 +254,12 @@ bumps() { # whether the tool can put revisions ahead of everything that was seen
 ask_etcd() { # ARGUMENTS: what etcdctl says, errors and all, where the member is
 	if [ "$how" = container ]; then find_container "$etcd_name" 2>/dev/null || return 1; fi
 	etcdctl_there --command-timeout 8s "$@" 2>&1 </dev/null
+}
+
+at_or_now() { # sets at to a revision that can be read: 0 stands for now, and so does one that is compacted
+	said="" status=$(ask_etcd endpoint status -w json) || return 1
+	said=$(ask_etcd get / --limit 1 --keys-only --rev "$at") || case $said in *compacted*) at=0 ;; *) return 1 ;; esac
+	[ "$at" != 0 ] || at=$(printf '%s' "$status" | number revision)
 }
 
 number() { # NAME, with JSON on standard input: 0 where it is left out

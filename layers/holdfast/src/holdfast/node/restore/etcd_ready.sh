@@ -5,7 +5,11 @@ etcd_is_ready() {
 	said=$(ask_etcd endpoint health) || return 1
 	status=$(ask_etcd endpoint status -w json) || { said=$status && return 1; }
 	members=$(ask_etcd member list) || { said=$members && return 1; }
-	hash=$(ask_etcd endpoint hashkv --rev "$at" -w json) || { said=$hash && return 1; }
+	hash=$(ask_etcd endpoint hashkv --rev "$at" -w json) || {
+		said=$hash
+		case $hash in *compacted*) at=0 ;; esac
+		return 1
+	}
 	learners=$(printf '%s\n' "$members" | grep -c ', true$')
 	counted=$(($(printf '%s\n' "$members" | grep -c ', started, ') - learners))
 	said="it has $counted started voters of $voters"

@@ -1,13 +1,13 @@
 # shellcheck shell=sh disable=SC2034,SC2154 # the variables are set before this text
 # Take swap_files back: files that it replaced are put back, files that it brought are removed again.
-# Variables: keep, data_dir, aside, manifests.
+# Variables: keep, data_dir, aside, pods (lines "CONTAINER MANIFEST").
 keep_dir
 back=0
 if [ -d "$keep/files/tree" ] && [ -d "$keep/old-files" ]; then
 	(cd "$keep/files/tree" && find . ! -type d) | while IFS= read -r path; do
 		path=${path#.}
-		place=$path
-		case $path in "$manifests"/*) place=$aside/${path##*/} ;; esac
+		place=$(place_of "$path")
+		rm -f "${place%/*}/.holdfast.new"
 		if [ -e "$keep/old-files$place" ] || [ -L "$keep/old-files$place" ]; then
 			put_file "$keep/old-files$place" "$place" ""
 		elif same_file "$keep/files/tree$path" "$place"; then

@@ -25,7 +25,7 @@ if [ "$(cat "$keep/new/asked" 2>/dev/null)" != "$asked" ]; then
 	ids=$(printf '%s\n' "$said" | sed -n -e 's/.*"added-peer-id": *"\([0-9a-f]*\)".*/"\1"/p' \
 		-e 's/.*added member \([0-9a-f]*\) .*/"\1"/p' | sort -u | tr '\n' ',')
 	[ -n "$ids" ] || give_up restore_rebuild_failed "$tool_version named no member"
-	said=$(mv "$fresh/data/member" "$fresh/member" 2>&1) || stopped_by restore_rebuild_failed "$tool_version" "$said"
+	said=$(mv "$fresh/data/member" "$fresh/member" 2>&1 && rmdir "$fresh/data" 2>&1) || stopped_by restore_rebuild_failed "$tool_version" "$said"
 	look_like_before "$fresh/member"
 	said=$({
 		printf '{"members":[%s],"tool":"%s","bumped":%s,"owner":"%s","mode":"%s"}\n' \

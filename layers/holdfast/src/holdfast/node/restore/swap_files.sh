@@ -1,7 +1,7 @@
 # shellcheck shell=sh disable=SC2034,SC2154 # the variables are set before this text
-# Put the files of the bundle into their places; a file that they replace is kept in $keep/old-files. Static pods'
-# manifests go to $aside, so that kubelet starts none of them yet.
-# Variables: keep, data_dir, aside, manifests.
+# Put the files of the bundle into their places; a file that they replace is kept in $keep/old-files. The manifests of
+# pods go to $aside, so that kubelet starts none of them yet.
+# Variables: keep, data_dir, aside, pods (lines "CONTAINER MANIFEST").
 keep_dir
 [ -d "$keep/files/tree" ] || give_up restore_bundle_missing "there is no $keep/files"
 umask 077
@@ -12,8 +12,7 @@ mkdir -p "$aside" "$keep/old-files"
 done || give_up restore_tool_failed "a folder of the bundle cannot be made"
 (cd "$keep/files/tree" && find . ! -type d) | while IFS= read -r path; do
 	path=${path#.}
-	place=$path
-	case $path in "$manifests"/*) place=$aside/${path##*/} ;; esac
+	place=$(place_of "$path")
 	put_file "$keep/files/tree$path" "$place" "$keep/old-files$place"
 done || exit 1
 files=$(($(find "$keep/files/tree" ! -type d | wc -l))) kept=$(($(find "$keep/old-files" ! -type d | wc -l)))
