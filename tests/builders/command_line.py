@@ -28,10 +28,18 @@ class Ended:
         return json.loads(self.stderr.splitlines()[-1])["error"]
 
 
+def _nobody(question: str) -> str:
+    raise AssertionError(f"nobody is here to be asked: {question}")
+
+
 def holdfast(
-    *arguments: str, services: Services | None = None, while_waiting: Iterable[Callable[[], object]] = ()
+    *arguments: str,
+    services: Services | None = None,
+    while_waiting: Iterable[Callable[[], object]] = (),
+    person: Callable[[str], str] | None = None,
 ) -> Ended:
-    """`while_waiting` are called in turn, one whenever the command line would sleep; it must not sleep more often."""
+    """`while_waiting` are called in turn, one whenever the command line would sleep; it must not sleep more often.
+    `person` answers questions; without one there is no terminal."""
     waiting = iter(while_waiting)
 
     def connect(_: GlobalOptions) -> Services:
@@ -43,5 +51,7 @@ def holdfast(
 
     stdout, stderr = io.StringIO(), io.StringIO()
     with redirect_stdout(stdout), redirect_stderr(stderr):
-        code = main(arguments, Session(connect=connect, sleep=sleep))
+        code = main(
+            arguments, Session(connect=connect, sleep=sleep, attended=lambda: person is not None, ask=person or _nobody)
+        )
     return Ended(code, stdout.getvalue(), stderr.getvalue())

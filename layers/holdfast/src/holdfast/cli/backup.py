@@ -94,7 +94,7 @@ def show(context: typer.Context, cluster: ClusterArgument, backup: BackupArgumen
     from holdfast.cli.backup_details import details, load_details
 
     session = session_of(context)
-    found = load_details(session.services.reader, cluster, _chosen(session, cluster, backup))
+    found = load_details(session.services.reader, cluster, chosen(session, cluster, backup))
     result(
         {"manifest": found.manifest, "verification": found.verification, "damage": found.damage},
         lambda: details(found),
@@ -102,7 +102,7 @@ def show(context: typer.Context, cluster: ClusterArgument, backup: BackupArgumen
     )
 
 
-def _chosen(session: Session, cluster: str, backup: str) -> str:
+def chosen(session: Session, cluster: str, backup: str) -> str:
     """`latest` is never one that nobody verified."""
     from holdfast.errors import PermanentError
 
@@ -139,15 +139,15 @@ def verify(
     from holdfast.engine.verification import verify_and_record, verify_backup
 
     session = session_of(context)
-    chosen = _chosen(session, cluster, backup)
-    manifest, _ = load_manifest(session.services.reader, cluster, chosen)
+    backup = chosen(session, cluster, backup)
+    manifest, _ = load_manifest(session.services.reader, cluster, backup)
     with byte_bar(console(stderr=True), "reading back", manifest.snapshot.size) as progress:
         services, folder = session.services, work_dir or Path(tempfile.gettempdir())
         if record:
-            report = verify_and_record(services, cluster, chosen, work_dir=folder, progress=progress)
+            report = verify_and_record(services, cluster, backup, work_dir=folder, progress=progress)
         else:
             report = verify_backup(
-                services.reader, cluster, chosen, work_dir=folder, clock=services.clock, progress=progress
+                services.reader, cluster, backup, work_dir=folder, clock=services.clock, progress=progress
             )
     result(
         {"verification": report},
@@ -177,10 +177,10 @@ def download_backup(
     from holdfast.engine.download import download
 
     session = session_of(context)
-    chosen = _chosen(session, cluster, backup)
-    manifest, _ = load_manifest(session.services.reader, cluster, chosen)
+    backup = chosen(session, cluster, backup)
+    manifest, _ = load_manifest(session.services.reader, cluster, backup)
     with byte_bar(console(stderr=True), "downloading", manifest.snapshot.size) as progress:
-        path, manifest = download(session.services.reader, cluster, chosen, directory, progress)
+        path, manifest = download(session.services.reader, cluster, backup, directory, progress)
     result(
         {"path": str(path), "manifest": manifest}, lambda: [facts(_fetched(path, manifest))], as_json=session.as_json
     )

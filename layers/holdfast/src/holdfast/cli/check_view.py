@@ -58,7 +58,7 @@ def check_view(found: "Checked") -> Iterator["RenderableType"]:
         yield table(("NO ANSWER", "WHY"), ((each.endpoint, f"{each.code}: {each.message}") for each in found.failures))
         yield ""
     if found.findings:
-        yield table(("RESULT", "CODE", "WHAT"), map(_finding, found.findings))
+        yield table(("RESULT", "CODE", "WHAT"), map(finding_row, found.findings))
         yield ""
     yield _verdict(found)
 
@@ -81,7 +81,7 @@ def _node(survey: "NodeSurvey") -> tuple[str, ...]:
     )
 
 
-def _finding(finding: "Finding") -> "tuple[RenderableType, ...]":
+def finding_row(finding: "Finding") -> "tuple[RenderableType, ...]":
     word, style = _LEVELS[finding.level]
     return (
         Text(word, style=style),

@@ -1,5 +1,6 @@
 """What a command is given: the global options, and the services behind them, connected when first asked for."""
 
+import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -20,12 +21,23 @@ def _connect_to_aws(options: GlobalOptions) -> "Services":
     return connect(options)
 
 
+def _ask(question: str) -> str:
+    return str(typer.prompt(question, err=True))
+
+
+def _attended() -> bool:
+    return sys.stdin.isatty()
+
+
 @dataclass
 class Session:
-    """One invocation. Tests give their own `connect` and a `sleep` that does not."""
+    """One invocation. Tests give their own `connect`, a `sleep` that does not, and somebody who answers: `attended`
+    says whether a person can be asked, `ask` asks on standard error."""
 
     connect: "Callable[[GlobalOptions], Services]" = _connect_to_aws
     sleep: Callable[[float], None] = time.sleep
+    attended: Callable[[], bool] = _attended
+    ask: Callable[[str], str] = _ask
     options: GlobalOptions = field(default_factory=GlobalOptions)
 
     @cached_property

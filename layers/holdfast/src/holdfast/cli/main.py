@@ -9,10 +9,10 @@ import typer
 from typer.core import TyperGroup
 
 from holdfast import __version__
-from holdfast.cli import backup, cluster, demo, local, run_commands, snapshot
+from holdfast.cli import backup, cluster, demo, local, member, restore, run_commands, runbook, snapshot
 from holdfast.cli.context import Session, session_of
 from holdfast.cli.errors import guarded
-from holdfast.cli.options import STACK, GlobalOptions, OutputFormat, globals_first, wants_debug, wants_json
+from holdfast.cli.options import NOTE, STACK, GlobalOptions, OutputFormat, globals_first, wants_debug, wants_json
 
 
 class _GlobalsAnywhere(TyperGroup):
@@ -29,9 +29,12 @@ app = typer.Typer(
 )
 app.add_typer(cluster.app, name="cluster")
 app.add_typer(backup.app, name="backup")
+app.add_typer(restore.app, name="restore")
+app.add_typer(member.app, name="member")
 app.add_typer(run_commands.app, name="run")
 app.add_typer(snapshot.app, name="snapshot")
 app.add_typer(local.app, name="local")
+app.command(name="runbook", epilog=NOTE)(runbook.runbook)
 app.command(name="demo", epilog=demo.EPILOG)(demo.demo)
 
 
@@ -62,7 +65,7 @@ def holdfast(
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
     ] = False,
 ) -> None:
-    """Back up the etcd of Kubernetes control planes, from outside the clusters.
+    """Back up and restore the etcd of Kubernetes control planes, from outside the clusters.
 
     Exit codes: 0 done, 1 failed, 2 wrong usage or input, 3 refused by a guardrail.
     """

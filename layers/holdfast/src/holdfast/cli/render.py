@@ -10,6 +10,8 @@ if TYPE_CHECKING:
     from rich.console import Console, RenderableType
     from rich.table import Table
 
+    from holdfast.models.run import RunRecord
+
 # Wide enough that a table is never folded where a program or a file reads it.
 PIPE_WIDTH = 400
 
@@ -99,3 +101,8 @@ def say(screen: "Console", part: "RenderableType", *, indent: int = 0) -> None:
         screen.print(padded, soft_wrap=wraps)
     screen.file.write("".join(f"{line.rstrip()}\n" for line in captured.get().splitlines()))
     screen.file.flush()
+
+
+def public_record(record: "RunRecord") -> dict[str, Any]:
+    """A run's record without the task token of its question: whoever has that can answer."""
+    return record.model_dump(mode="json", exclude={"question": {"token"}})

@@ -9,7 +9,17 @@ from holdfast.cli.cluster import ClusterArgument
 from holdfast.cli.context import Session, session_of
 from holdfast.cli.errors import FAILED, OK, REFUSED, show_error
 from holdfast.cli.options import NOTE
-from holdfast.cli.render import console, facts, human_bytes, human_seconds, human_speed, moment, result, table
+from holdfast.cli.render import (
+    console,
+    facts,
+    human_bytes,
+    human_seconds,
+    human_speed,
+    moment,
+    public_record,
+    result,
+    table,
+)
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -37,7 +47,7 @@ def list_runs(
     if not records:
         session.services.clusters.get(cluster)
     result(
-        {"runs": records},
+        {"runs": [public_record(record) for record in records]},
         lambda: [run_table(records) if records else f"cluster {cluster} has no runs yet"],
         as_json=session.as_json,
     )
@@ -51,7 +61,7 @@ def run_table(records: "list[RunRecord]") -> "RenderableType":
         (
             record.run_id,
             moment(record.started_at),
-            record.kind,
+            _kind(record),
             Text(record.status, style=styles[record.status]),
             record.outcome.phase if record.outcome else record.progress.phase,
             _took(record.outcome),
@@ -60,6 +70,10 @@ def run_table(records: "list[RunRecord]") -> "RenderableType":
         for record in records
     )
     return table(("RUN", "STARTED", "KIND", "STATUS", "PHASE", "TOOK", "ERROR"), rows, right=("TOOK",))
+
+
+def _kind(record: "RunRecord") -> str:
+    return record.kind if record.job == "backup" else record.job
 
 
 def _took(outcome: "Outcome | None") -> str:
@@ -71,14 +85,32 @@ def show(context: typer.Context, run: RunArgument, cluster: ClusterOption = None
     """Show one run: its phase, or how it ended."""
     session = session_of(context)
     record = session.services.runs.get(cluster or cluster_of(session.services, run), run)
-    result({"run": record}, lambda: run_details(record), as_json=session.as_json)
+    result({"run": public_record(record)}, lambda: run_details(record), as_json=session.as_json)
 
 
 @app.command(epilog=NOTE)
 def watch(context: typer.Context, run: RunArgument, cluster: ClusterOption = None) -> None:
     """Show a run's phases until it has ended. The exit code is the run's: 1 failed, 3 refused."""
+    from holdfast.cli.change_watch import watch_change
+
     session = session_of(context)
-    watch_to_the_end(session, cluster or cluster_of(session.services, run), run)
+    cluster = cluster or cluster_of(session.services, run)
+    if is_change(session.services, cluster, run):
+        watch_change(session, cluster, run)
+    else:
+        watch_to_the_end(session, cluster, run)
+
+
+def is_change(services: "Services", cluster: str, run: str) -> bool:
+    """Whether a run is a restore or a replacement; what nobody opened yet is a backup until something says so."""
+    from holdfast.errors import PermanentError
+
+    try:
+        return services.runs.get(cluster, run).job != "backup"
+    except PermanentError as error:
+        if error.code != "run_unknown":
+            raise
+        return False
 
 
 def cluster_of(services: "Services", run: str) -> str:
@@ -115,11 +147,11 @@ def watch_to_the_end(session: Session, cluster: str, run: str, *, just_started: 
     if record is None or record.outcome is None:
         raise ValueError("follow ends with an outcome")
     # The error itself goes to standard error, below.
-    result({"run": record}, lambda: run_details(record, with_error=False), as_json=session.as_json)
-    raise typer.Exit(_reported(record.outcome, as_json=session.as_json))
+    result({"run": public_record(record)}, lambda: run_details(record, with_error=False), as_json=session.as_json)
+    raise typer.Exit(exit_of(record.outcome, as_json=session.as_json))
 
 
-def _reported(outcome: "Outcome", *, as_json: bool) -> int:
+def exit_of(outcome: "Outcome", *, as_json: bool) -> int:
     """The exit code of an outcome, with its error on standard error."""
     if outcome.status == "succeeded":
         return OK
@@ -144,7 +176,7 @@ def _lines(record: "RunRecord") -> Iterator[tuple[str, str]]:
     yield "run", record.run_id
     yield "cluster", record.cluster_id
     yield "backup", record.backup_id or "-"
-    yield "started", f"{moment(record.started_at)} ({record.kind})"
+    yield "started", f"{moment(record.started_at)} ({_kind(record)})"
     if outcome is None:
         yield "status", f"{record.status}, phase {record.progress.phase}"
         return
