@@ -55,9 +55,10 @@ class ChangeRequest(Model):
 
 class ChangeRun(Model):
     """What every state after Started is told; the rest is in the stored plan. `run_id` is the run's, whatever the
-    name of the execution that goes on with it."""
+    name of the execution that goes on with it; `execution` is that one's name."""
 
     run_id: RunId
+    execution: ExecutionName
     cluster_id: ClusterId
     job: Change
     backup_id: BackupId | None = None

@@ -3,11 +3,11 @@
 from pydantic import ValidationError
 
 from holdfast.engine.leaving import leave_nodes
-from holdfast.engine.restore.journal import Journal
+from holdfast.engine.restore.journal import Journal, refuse_taken_back
 from holdfast.engine.restore.phase import past_no_return
 from holdfast.engine.restore.stored import REPORT, find_approval, find_plan, record_of, run_of
 from holdfast.engine.services import Services
-from holdfast.errors import HoldfastError, PermanentError
+from holdfast.errors import HoldfastError, PermanentError, RefusedError
 from holdfast.models.restore import (
     ChangeEnded,
     ChangeFailed,
@@ -20,7 +20,7 @@ from holdfast.models.restore import (
     ExecutionContext,
     Failure,
 )
-from holdfast.models.run import UNKNOWN_CLUSTER, Outcome, Progress, StatusChangeEvent
+from holdfast.models.run import UNKNOWN_CLUSTER, Outcome, Progress, RunRecord, StatusChangeEvent
 from holdfast.planning.naming import run_key
 from holdfast.planning.restore_end import advice, caught_error, failed_phase
 
@@ -39,12 +39,27 @@ def decide(services: Services, event: ChangeFailed) -> Failure:
 
 
 def end(services: Services, event: ChangeEnded) -> Outcome | ChangeState:
-    """The state Ended: tell it. An execution that was redriven since goes on instead, as after Started."""
+    """The state Ended: tell it. An execution that was redriven since goes on instead, as after Started.
+
+    RefusedError where a redrive may not go on: another execution did, or what was done was taken back."""
     run = event.state.run or find_run(services, event.execution)
     if run and event.execution.redrives > event.state.decided.told.redrives and find_plan(services, run):
-        services.runs.reopen(record_of(run, event.execution.name))
-        return ChangeState(run=run, approved=find_approval(services, run) is not None)
+        return _redriven(services, run)
     return _conclude(services, run, event.execution, event.state)
+
+
+def _redriven(services: Services, run: ChangeRun) -> ChangeState:
+    """RefusedError as for another execution of the run (started.py): `run_at_work`, `run_taken_back`."""
+    record = services.runs.get(run.cluster_id, run.run_id)
+    if record.execution != run.execution:
+        raise RefusedError(
+            "run_at_work",
+            f"{record.execution} went on with the run {run.run_id} since",
+            hint=f"holdfast restore status {run.run_id}",
+        )
+    refuse_taken_back(Journal(services, run), run.run_id)
+    services.runs.reopen(record_of(run))
+    return ChangeState(run=run, approved=find_approval(services, run) is not None)
 
 
 def finish(services: Services, run: ChangeRun) -> Outcome:
@@ -67,15 +82,16 @@ def finish(services: Services, run: ChangeRun) -> Outcome:
 
 def stop(services: Services, event: StatusChangeEvent) -> Outcome | None:
     """An execution that was stopped, that timed out, or that failed where no Catch sees it. Nothing is taken back: no
-    state runs any more that could. What was told already is not told twice."""
+    state runs any more that could. What was told already is not told twice, and an event that comes late leaves a run
+    alone with which another execution goes on: None."""
     failure = event.as_failure()
     execution = ExecutionContext.model_validate(
         {"Name": event.detail.name, "StartTime": event.detail.started_at, "Input": failure.input}
     )
     run = find_run(services, execution)
-    told = _told(services, run.cluster_id if run else _cluster(execution), run.run_id if run else execution.name)
-    if told is not None:
-        return told
+    record = _record(services, run.cluster_id if run else _cluster(execution), run.run_id if run else execution.name)
+    if record and (record.outcome or record.execution != execution.name):
+        return record.outcome
     decided = decide(services, ChangeFailed(execution=execution, run=run, error=failure.error))
     kept = decided.model_copy(update={"goes_back": False})
     return _conclude(services, run, execution, EndedState(run=run, decided=Decided(told=kept)))
@@ -102,9 +118,9 @@ def _cluster(execution: ExecutionContext) -> str:
         return UNKNOWN_CLUSTER
 
 
-def _told(services: Services, cluster_id: str, run_id: str) -> Outcome | None:
+def _record(services: Services, cluster_id: str, run_id: str) -> RunRecord | None:
     try:
-        return services.runs.get(cluster_id, run_id).outcome
+        return services.runs.get(cluster_id, run_id)
     except PermanentError:
         return None
 

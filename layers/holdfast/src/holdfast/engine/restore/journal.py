@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Literal, get_args
 
 from holdfast.engine.services import Services
+from holdfast.errors import RefusedError
 from holdfast.models.restore import ChangeRun, RestoreStep, StepRecord
 from holdfast.planning.naming import run_key
 
@@ -104,6 +105,16 @@ class Journal:
 
     def _read(self, mark: Mark) -> StepRecord:
         return StepRecord.model_validate_json(self._services.reader.read(self._key(mark)))
+
+
+def refuse_taken_back(journal: Journal, run_id: str) -> None:
+    """RefusedError `run_taken_back`: steps that were taken back are marked as done all the same, so nothing goes on."""
+    if journal.goes_back:
+        raise RefusedError(
+            "run_taken_back",
+            f"what the run {run_id} did was taken back, or was about to be",
+            hint=f"holdfast restore abort {run_id} completes that; then start another run.",
+        )
 
 
 def _mark(name: str) -> Mark | None:

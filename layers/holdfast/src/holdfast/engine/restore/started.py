@@ -4,7 +4,7 @@ from collections.abc import Callable
 from datetime import datetime
 
 from holdfast.engine.restore import emergency
-from holdfast.engine.restore.journal import Journal
+from holdfast.engine.restore.journal import Journal, refuse_taken_back
 from holdfast.engine.restore.looking import chosen_backup, look_at_cluster, transport_of
 from holdfast.engine.restore.phase import past_no_return
 from holdfast.engine.restore.stored import LEASE, PLAN, RUNBOOK, find_approval, find_plan, load_plan, record_of, run_of
@@ -34,7 +34,7 @@ def start(
     run = _run(request, execution, started_at)
     now = services.clock()
     services.leases.acquire(spec.id, run.run_id, now=now, expires_at=now + LEASE)
-    services.runs.open(record_of(run, execution))
+    services.runs.open(record_of(run))
     services.runs.progress(spec.id, run.run_id, Progress(phase="Started"))
     transport_of(spec)
     if look is not None and look.emergency is not None:
@@ -138,6 +138,7 @@ def _run(request: ChangeRequest, execution: str, started_at: datetime) -> Change
     return ChangeRun.model_validate(
         {
             "run_id": execution,
+            "execution": execution,
             "cluster_id": request.cluster,
             "job": job,
             "backup_id": request.backup,
@@ -198,12 +199,8 @@ def _again(services: Services, request: ChangeRequest, execution: str) -> Change
             "run_at_work", f"the run {name} is at work: {record.execution}", hint=f"holdfast restore status {name}"
         )
     journal = Journal(services, run)
-    if request.resume and journal.goes_back:
-        raise RefusedError(
-            "run_taken_back",
-            f"what the run {name} did was taken back, or was about to be",
-            hint=f"holdfast restore abort {name} completes that; then start another run.",
-        )
+    if request.resume:
+        refuse_taken_back(journal, name)
     if request.abort and past_no_return(plan, journal):
         raise RefusedError(
             "past_no_return",
@@ -212,7 +209,8 @@ def _again(services: Services, request: ChangeRequest, execution: str) -> Change
         )
     now = services.clock()
     services.leases.acquire(run.cluster_id, run.run_id, now=now, expires_at=now + LEASE)
-    services.runs.reopen(record_of(run, execution).model_copy(update={"progress": record.progress}))
+    run = run.model_copy(update={"execution": execution})
+    services.runs.reopen(record_of(run).model_copy(update={"progress": record.progress}))
     approval = find_approval(services, run)
     approved = approval is not None and approval.digest == plan.digest
     if not approved and not request.abort:

@@ -39,9 +39,11 @@ def find_approval(services: Services, run: ChangeRun) -> Approval | None:
 
 
 def enter(services: Services, run: ChangeRun, progress: Progress) -> None:
-    """How every look begins: the run has not ended, and the cluster's lease is its own.
+    """How every look begins: the run has not ended, no other execution goes on with it, and the cluster's lease is its
+    own.
 
-    RefusedError `lease_lost` for a look that outlived its execution: what was told and given back stays so.
+    RefusedError `lease_lost` for a look that outlived its execution, as a phase may whose parent was stopped: what was
+    told and given back stays so, and nobody works beside the execution that goes on with the run or takes it back.
     RefusedError `lease_held` while another run is at work.
     """
     record = services.runs.get(run.cluster_id, run.run_id)
@@ -51,16 +53,22 @@ def enter(services: Services, run: ChangeRun, progress: Progress) -> None:
             f"the run {run.run_id} has ended ({record.status}); nothing more is done for it",
             hint=f"holdfast restore resume {run.run_id} goes on with it.",
         )
+    if record.execution != run.execution:
+        raise RefusedError(
+            "lease_lost",
+            f"{record.execution} goes on with the run {run.run_id}; {run.execution} does nothing more for it",
+            hint=f"holdfast restore status {run.run_id}",
+        )
     now = services.clock()
     services.leases.acquire(run.cluster_id, run.run_id, now=now, expires_at=now + LEASE)
     services.runs.progress(run.cluster_id, run.run_id, progress)
 
 
-def record_of(run: ChangeRun, execution: str) -> RunRecord:
+def record_of(run: ChangeRun) -> RunRecord:
     return RunRecord(
         run_id=run.run_id,
         job=run.job,
-        execution=execution,
+        execution=run.execution,
         cluster_id=run.cluster_id,
         backup_id=run.backup_id,
         status="running",
@@ -73,4 +81,4 @@ def run_of(record: RunRecord) -> ChangeRun:
     if record.job == "backup":
         raise PermanentError("not_a_change", f"{record.run_id} is a backup", hint="holdfast run show shows backups.")
     told = record.model_dump(include={"run_id", "cluster_id", "job", "backup_id", "started_at"})
-    return ChangeRun.model_validate(told)
+    return ChangeRun.model_validate(told | {"execution": record.execution or record.run_id})
