@@ -66,6 +66,7 @@ GRANTED: dict[str, set[str]] = {
     },
     "BackupFinishedRole": {
         "dynamodb:DeleteItem",
+        "dynamodb:GetItem",
         "dynamodb:UpdateItem",
         "s3:GetObject",
         "s3:ListBucket",
