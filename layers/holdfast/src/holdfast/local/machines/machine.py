@@ -2,7 +2,8 @@
 
 It shares this machine's loopback network, kernel, clock and /usr (read-only) and nothing else, so that what runs there
 as root cannot touch the host. It needs root and util-linux, no container engine, and dies with the thread that started
-it. `Machine.path` is where the host sees a file of the machine; `Machine.enter` runs programs in it.
+it; without sshd, root in a user namespace is enough. `Machine.path` is where the host sees a file of the machine;
+`Machine.enter` runs programs in it.
 """
 
 import contextlib
@@ -28,7 +29,8 @@ from holdfast.local.machines.waiting import wait_for
 Sudo = Literal["nopasswd", "password", "none", "requiretty"]
 
 USER = "core"
-PROGRAMS = ("unshare", "nsenter", "setpriv", "pivot_root", "mount", "sshd", "sudo")
+PROGRAMS = ("unshare", "nsenter", "setpriv", "pivot_root", "mount", "curl")
+SSH_PROGRAMS = ("sshd", "sudo")
 _BOOT = Path(__file__).with_name("boot.sh")
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _BEHIND_SUDO = f"Defaults secure_path={_PATH}\nroot ALL=(ALL:ALL) ALL\n"
@@ -50,11 +52,12 @@ _FOLDERS = ("/etc/boot.d", "/home", "/usr/local/bin", "/mnt", "/opt", "/srv", "/
 
 
 @cache
-def why_no_machines() -> str:
-    """What this machine lacks for others; "" when it lacks nothing."""
+def why_no_machines(*, ssh: bool = True) -> str:
+    """What this machine lacks for others, which `ssh` says whether to reach so; "" when it lacks nothing."""
     if os.geteuid() != 0:
         return "machines are namespaces, which need root"
-    missing = [each for each in PROGRAMS if shutil.which(each, path=os.environ.get("PATH", "") + ":/usr/sbin") is None]
+    needed, path = PROGRAMS + (SSH_PROGRAMS if ssh else ()), os.environ.get("PATH", "") + ":/usr/sbin"
+    missing = [each for each in needed if shutil.which(each, path=path) is None]
     if missing:
         return f"machines need {', '.join(missing)} on PATH (make system installs them)"
     command = ["unshare", "--mount", "--uts", "--pid", "--fork", "--mount-proc", "true"]
@@ -65,15 +68,15 @@ def why_no_machines() -> str:
 class Machine:
     """`with Machine(folder, "n1", public_key) as machine:` is one that is up. Its files are in `<folder>/<name>`.
 
-    `public_key` is let in by sshd, as `core` and as root; `address` is the one of 127.0.0.0/8 that sshd listens on;
-    `host_keys` says which kinds it shows.
+    `public_key` is let in by sshd, as `core` and as root; "" is a machine without sshd and sudo. `address` is the one
+    of 127.0.0.0/8 that sshd listens on; `host_keys` says which kinds it shows.
     """
 
     def __init__(
         self,
         folder: Path,
         name: str,
-        public_key: str,
+        public_key: str = "",
         *,
         address: str = "127.0.0.1",
         sudo: Sudo = "nopasswd",
@@ -199,6 +202,8 @@ class Machine:
         self._first_process()
         if not (self.root / "run" / "booted").exists():
             return False
+        if not self._public_key:
+            return True
         log = self.path("/var/log/sshd.log")
         if log.exists() and "Cannot bind" in log.read_text():
             raise PermanentError("machine_failed", f"{self.name}: port {self.ssh_port} is taken")
@@ -218,8 +223,10 @@ class Machine:
         enter.write_text(_ENTER.format(pid=shlex.quote(str(self.folder / "pid")), name=self.name, path=_PATH))
         enter.chmod(0o755)
         self._add_users()
-        self._add_sshd()
-        self.set_sudo(sudo)
+        if self._public_key:
+            self._let_in()
+            self._add_sshd()
+            self.set_sudo(sudo)
 
     def _add_users(self) -> None:
         names = [(USER, 1000, f"/home/{USER}", "/bin/sh"), ("root", 0, "/root", "/bin/sh")]
@@ -229,6 +236,8 @@ class Machine:
         self.write("/etc/shadow", "".join(f"{name}:*:19000:0:99999:7:::\n" for name, *_ in names), mode=0o640)
         self.write("/etc/hostname", f"{self.name}\n")
         self.write("/etc/hosts", f"127.0.0.1 localhost {self.name}\n")
+
+    def _let_in(self) -> None:
         for inside, uid in ((f"/home/{USER}", 1000), ("/root", 0)):
             self.write(f"{inside}/.ssh/authorized_keys", f"{self._public_key}\n", mode=0o600)
             for each in (inside, f"{inside}/.ssh", f"{inside}/.ssh/authorized_keys"):
