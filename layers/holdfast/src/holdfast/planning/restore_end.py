@@ -37,8 +37,18 @@ def failed_phase(caught: CaughtError) -> str:
     return phase_of(innermost(caught).cause)
 
 
-def advice(error: ErrorInfo, job: Change, run_id: str, *, begun: bool, past: bool, taken_back: bool) -> ErrorInfo:
-    """The error with what is true now, and the command that comes next."""
+def at_step(error: ErrorInfo, step: str) -> ErrorInfo:
+    """What comes from outside names no step: nobody who stops an execution knows at which one it is."""
+    if not step or "the step" in error.message:
+        return error
+    return error.model_copy(update={"message": f"{error.message}, at the step {step}"})
+
+
+def advice(
+    error: ErrorInfo, job: Change, run_id: str, *, begun: bool, past: bool, taken_back: bool, half: bool
+) -> ErrorInfo:
+    """The error with what is true now, and the command that comes next. `half`: it was begun to take the run back, so
+    that it cannot be resumed any more."""
     again = "start another run" if job == "restore" else "start another replacement"
     if not begun:
         now = "Nothing was changed."
@@ -46,6 +56,8 @@ def advice(error: ErrorInfo, job: Change, run_id: str, *, begun: bool, past: boo
         now = f"What was done is taken back: the cluster is as it was; mend the cause and {again}."
     elif past:
         now = f"The old data are kept on the nodes. Mend the cause, then: holdfast restore resume {run_id}"
+    elif half:
+        now = f"Not all is taken back. Mend the cause, then: holdfast restore abort {run_id}"
     else:
         now = f"Go on: holdfast restore resume {run_id}; or take it back: holdfast restore abort {run_id}"
     return error.model_copy(update={"hint": f"{error.hint.rstrip()} {now}".strip()})

@@ -4,11 +4,12 @@ from pydantic import ValidationError
 
 from holdfast.engine.leaving import leave_nodes
 from holdfast.engine.restore.journal import Journal, refuse_taken_back
-from holdfast.engine.restore.phase import past_no_return
+from holdfast.engine.restore.phase import past_no_return, under_way
 from holdfast.engine.restore.stored import REPORT, find_approval, find_plan, record_of, run_of
 from holdfast.engine.services import Services
 from holdfast.errors import HoldfastError, PermanentError, RefusedError
 from holdfast.models.restore import (
+    CHANGE_PHASES,
     ChangeEnded,
     ChangeFailed,
     ChangeReport,
@@ -22,13 +23,15 @@ from holdfast.models.restore import (
 )
 from holdfast.models.run import UNKNOWN_CLUSTER, Outcome, Progress, RunRecord, StatusChangeEvent
 from holdfast.planning.naming import run_key
-from holdfast.planning.restore_end import advice, caught_error, failed_phase
+from holdfast.planning.restore_end import advice, at_step, caught_error, failed_phase
 
 
 def decide(services: Services, event: ChangeFailed) -> Failure:
     """The state Failed: what still runs on the nodes is stopped, then either all is taken back or all is kept."""
     run = event.run or find_run(services, event.execution)
-    phase = failed_phase(event.error) or _reached(services, run)
+    phase = failed_phase(event.error)
+    if phase in ("", "Phase"):  # the function of all phases is one
+        phase = _reached(services, run)
     goes_back = False
     if run is not None:
         leave_nodes(services, run.cluster_id, run.run_id)
@@ -131,13 +134,15 @@ def _conclude(services: Services, run: ChangeRun | None, execution: ExecutionCon
     plan = find_plan(services, run) if run else None
     journal = Journal(services, run) if run else None
     begun = bool(journal and journal.marks)
+    reached = under_way(plan, journal) if plan and journal and failure.phase in CHANGE_PHASES else ""
     error = advice(
-        failure.error,
+        at_step(failure.error, reached),
         run.job if run else "restore",
         run.run_id if run else execution.name,
         begun=begun,
         past=bool(plan and journal and past_no_return(plan, journal)),
         taken_back=failure.goes_back and rollback is None,
+        half=bool(journal and journal.goes_back),
     )
     left = f"what was done could not all be taken back: {rollback.code}: {rollback.message}" if rollback else ""
     outcome = Outcome(

@@ -55,6 +55,12 @@ def past_no_return(plan: RestorePlan, journal: Journal) -> bool:
     return any(journal.was_started(step, each.node) for step in marked for each in step.commands)
 
 
+def under_way(plan: RestorePlan, journal: Journal) -> str:
+    """The step that began last and is not over; "" when there is none."""
+    begun = (step for step in plan.steps if any(journal.was_started(step, each.node) for each in step.commands))
+    return next((step.name for step in reversed(tuple(begun)) if not _is_over(journal, step, undo=False)), "")
+
+
 def _is_over(journal: Journal, step: RestoreStep, *, undo: bool) -> bool:
     if undo:
         return all(journal.is_undone(step, each.node) for each in step.commands if journal.was_started(step, each.node))
