@@ -183,7 +183,8 @@ def test_a_clock_that_is_off_by_ten_minutes_is_a_warning_with_the_seconds(three:
         node.path("/usr/local/bin/date").unlink()
     (warning,) = (each for each in manifest.warnings if "clock" in each)
     assert "n2" in warning
-    assert "600" in warning or "599" in warning or "601" in warning
+    # The least that it can be: what a look takes on a loaded machine is taken off.
+    assert any(f"{seconds}" in warning for seconds in range(570, 602))
 
 
 def test_without_zstd_the_snapshot_comes_in_gzip_and_is_verified(three: Scene) -> None:
