@@ -30,12 +30,12 @@ class Course:
     promoted: Tally
 
 
-def course(seen: RestoreSeen, node: str) -> Course | None:
-    """None when nobody told who the members are."""
+def course(seen: RestoreSeen, node: str, backup: ChosenBackup | None = None) -> Course | None:
+    """None when nobody told who the members are. `backup` knows the member of a host that lost its files."""
     members = seen.member_list()
     if seen.etcd is None or not members:
         return None
-    gone = _member_of(seen, node, members)
+    gone = _member_of(seen, node, members, backup)
     staying = tuple(member for member in members if member is not gone)
     voters = sum(not member.is_learner for member in staying)
     before = tally(seen.etcd, without=gone.member_id if gone else "")
@@ -48,11 +48,12 @@ def course(seen: RestoreSeen, node: str) -> Course | None:
     )
 
 
-def _member_of(seen: RestoreSeen, node: str, members: tuple[Member, ...]) -> Member | None:
+def _member_of(seen: RestoreSeen, node: str, members: tuple[Member, ...], backup: ChosenBackup | None) -> Member | None:
     """By the id that its node told, then by its peer URLs, then by its name. A member that never started has no
     name."""
     told = {member for member, where in seen.nodes.items() if where == node}
-    survey = seen.survey_of(node)
+    today = seen.survey_of(node)
+    survey = shape(today, backup) if today else None
     urls = set(survey.etcd.peer_urls) if survey and survey.etcd else set()
     names = {node} | ({survey.etcd.name} if survey and survey.etcd else {survey.hostname} if survey else set())
     found = (
@@ -78,9 +79,9 @@ def replacement_findings(
         *_reached(spec, seen, node),
         *root(seen),
         *unfinished(seen),
-        *_quorum(seen, node),
-        *_healthy(seen, node),
-        *_half_joined(seen, node),
+        *_quorum(seen, node, backup),
+        *_healthy(seen, node, backup),
+        *_half_joined(seen, node, backup),
         *_layout(seen, node, backup),
         *_disk(seen, node),
         *_certificates(seen, node, now),
@@ -112,8 +113,8 @@ def _reached(spec: ClusterSpec, seen: RestoreSeen, node: str) -> Iterator[Findin
         )
 
 
-def _quorum(seen: RestoreSeen, node: str) -> Iterator[Finding]:
-    way = course(seen, node)
+def _quorum(seen: RestoreSeen, node: str, backup: ChosenBackup | None) -> Iterator[Finding]:
+    way = course(seen, node, backup)
     if way is None:
         text = "no member tells who the members are, so no quorum is left to change that list"
     elif not way.before.has_quorum:
@@ -125,8 +126,8 @@ def _quorum(seen: RestoreSeen, node: str) -> Iterator[Finding]:
     yield Finding(level="refuse", code="quorum_would_be_lost", text=text, hint=_RESTORE)
 
 
-def _healthy(seen: RestoreSeen, node: str) -> Iterator[Finding]:
-    way = course(seen, node)
+def _healthy(seen: RestoreSeen, node: str, backup: ChosenBackup | None) -> Iterator[Finding]:
+    way = course(seen, node, backup)
     if way and way.gone and seen.etcd and way.gone.member_id in healthy_voters(seen.etcd):
         yield Finding(
             level="refuse",
@@ -137,9 +138,9 @@ def _healthy(seen: RestoreSeen, node: str) -> Iterator[Finding]:
         )
 
 
-def _half_joined(seen: RestoreSeen, node: str) -> Iterator[Finding]:
+def _half_joined(seen: RestoreSeen, node: str, backup: ChosenBackup | None) -> Iterator[Finding]:
     """etcd takes one learner at a time, and a new member must be told the names of all others."""
-    way = course(seen, node)
+    way = course(seen, node, backup)
     off = [member for member in way.staying if member.is_learner or not member.name] if way else []
     if off:
         told = ", ".join(f"{member.name or 'unnamed'} ({member.member_id})" for member in off)
@@ -155,15 +156,15 @@ def _layout(seen: RestoreSeen, node: str, backup: ChosenBackup | None) -> Iterat
     survey = seen.survey_of(node)
     if survey is None:
         return
-    shape = _shape(survey, backup)
-    if shape.etcd is None or not shape.etcd.peer_urls:
+    known = shape(survey, backup)
+    if known.etcd is None or not known.etcd.peer_urls:
         yield Finding(
             level="refuse",
             code="layout_unknown",
-            text=f"{node}: {shape.etcd_problem or 'etcd has no manifest there that names it and its peer URL'}",
+            text=f"{node}: {known.etcd_problem or 'etcd has no manifest there that names it and its peer URL'}",
             hint="Put the node's files back from its secrets bundle (docs/runbooks/restore-by-hand.md, step 4).",
         )
-    elif not shape.etcd.container:
+    elif not known.etcd.container:
         yield Finding(
             level="refuse",
             code="mode_unsupported",
@@ -172,7 +173,8 @@ def _layout(seen: RestoreSeen, node: str, backup: ChosenBackup | None) -> Iterat
         )
 
 
-def _shape(survey: NodeSurvey, backup: ChosenBackup | None) -> NodeSurvey:
+def shape(survey: NodeSurvey, backup: ChosenBackup | None) -> NodeSurvey:
+    """A node that has its manifests keeps them; one that lost them gets those of the backup."""
     before = backup.survey_of(survey.node) if backup and backup.bundle_of(survey.node) else None
     return restored(survey, before) if before and survey.etcd is None else survey
 

@@ -7,13 +7,12 @@ from holdfast.drivers.restore import ReplaceTask, RestoreDriver, TaskNode
 from holdfast.errors import RefusedError
 from holdfast.models.cluster import ClusterSpec
 from holdfast.models.etcd import EtcdFacts, Member
-from holdfast.models.node import NodeSurvey
 from holdfast.models.plan import Finding
 from holdfast.models.restore import ChangeRequest, RestoreFacts, RestorePlan
 from holdfast.planning.quorum import healthy_voters
-from holdfast.planning.replace_findings import Course, course, replacement_findings
+from holdfast.planning.replace_findings import Course, course, replacement_findings, shape
 from holdfast.planning.restore_nodes import task_node
-from holdfast.planning.restore_seen import ChosenBackup, RestoreSeen, restored
+from holdfast.planning.restore_seen import ChosenBackup, RestoreSeen
 
 __all__ = ["plan_replacement", "replacement_findings"]
 
@@ -34,11 +33,12 @@ def plan_replacement(
     refuses, when that leaves nothing to plan with."""
     driver = driver_of(spec.driver)
     survey = seen.survey_of(node)
-    way = course(seen, node)
+    way = course(seen, node, backup)
     helper = _helper(driver, seen, node)
     if survey is None or way is None or helper is None or seen.etcd is None:
         raise _impossible(findings, node)
-    laid_out, files = _layout(survey, backup)
+    laid_out = shape(survey, backup)
+    files = backup if laid_out is not survey else None
     new = task_node(driver, laid_out, seen.facts.get(node, RestoreFacts()), files)
     others = tuple(each for each in _sound(driver, seen, node) if each.node != helper.node)
     task = ReplaceTask(
@@ -66,14 +66,6 @@ def plan_replacement(
         findings=findings,
         steps=driver.replace_steps(task),
     )
-
-
-def _layout(survey: NodeSurvey, backup: ChosenBackup | None) -> tuple[NodeSurvey, ChosenBackup | None]:
-    """A node that has its manifests keeps them; one that lost them gets those of the backup."""
-    before = backup.survey_of(survey.node) if backup else None
-    if survey.etcd or backup is None or before is None or backup.bundle_of(survey.node) is None:
-        return survey, None
-    return restored(survey, before), backup
 
 
 def _sound(driver: RestoreDriver, seen: RestoreSeen, without: str) -> tuple[TaskNode, ...]:

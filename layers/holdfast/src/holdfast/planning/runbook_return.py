@@ -51,9 +51,9 @@ def after_no_return(plan: RestorePlan) -> Iterator[str]:
     yield f"## After step {last.name}"
     if plan.job == "replace-member":
         yield (
-            f"The other members went on without the one on {plan.replaced}, so its old data are of no use to them: "
-            "never put them back. Mend what stopped you and go on, or begin again with a new plan: a member that is off the "
-            "list, or on it as a learner, harms nobody."
+            f"The other members went on without the one on {plan.replaced}, so its old data are of no use to "
+            "them: never put them back. Mend what stopped you and go on, or begin again with a new plan: a member that "
+            "is off the list, or on it as a learner, harms nobody."
         )
         return
     yield (
