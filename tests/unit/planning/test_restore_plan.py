@@ -10,6 +10,7 @@ from builders.restore_shapes import (
     RUN,
     Shape,
     backup,
+    bundle,
     facts,
     one_down,
     replacement,
@@ -279,9 +280,12 @@ def test_external_etcd_stops_units_and_the_api_servers_of_other_hosts() -> None:
 
 
 def test_workers_kubelets_are_restarted_and_nothing_else_of_them() -> None:
-    plan = planned(Shape(workers=2))
+    shape = Shape(workers=2)
+    everywhere = backup(shape, bundles=[bundle(node).model_dump() for node in shape.nodes])
+    plan = planned(shape, "full", chosen=everywhere)
     steps = {step.name for step in plan.steps for command in step.commands if command.node.startswith("w")}
     assert steps == {"restart-kubelet"}
+    assert set(plan.bundle_keys) == {"n1", "n2", "n3"}
 
 
 def test_revisions_are_raised_on_all_nodes_or_on_none() -> None:

@@ -98,7 +98,8 @@ def kubernetes_versions(seen: RestoreSeen, backup: ChosenBackup) -> Iterator[Fin
 def bundles(spec: ClusterSpec, seen: RestoreSeen, backup: ChosenBackup, request: ChangeRequest) -> Iterator[Finding]:
     if request.mode not in WITH_FILES:
         return
-    lacking = [node for node in node_names(spec, seen) if backup.bundle_of(node) is None]
+    nodes = [node for node in node_names(spec, seen) if not backup.was_worker(node)]
+    lacking = [node for node in nodes if backup.bundle_of(node) is None]
     if lacking:
         yield Finding(
             level="refuse",

@@ -22,7 +22,7 @@ def unreachable(spec: ClusterSpec, seen: RestoreSeen, backup: ChosenBackup) -> I
     when the backup was made."""
     reasons = {failure.endpoint: f"{failure.code}: {failure.message}" for failure in seen.failures}
     silent = [node for node in node_names(spec, seen) if seen.survey_of(node) is None or node not in seen.facts]
-    away = [node for node in silent if not _was_worker(backup.survey_of(node))]
+    away = [node for node in silent if not backup.was_worker(node)]
     if away:
         yield Finding(
             level="refuse",
@@ -30,10 +30,6 @@ def unreachable(spec: ClusterSpec, seen: RestoreSeen, backup: ChosenBackup) -> I
             text="; ".join(f"{node}: {reasons.get(node, 'it did not answer')}" for node in away),
             hint="Bring it back. A node that is gone for good: take it out of the cluster file first.",
         )
-
-
-def _was_worker(survey: NodeSurvey | None) -> bool:
-    return survey is not None and survey.topology == "none"
 
 
 def root(seen: RestoreSeen) -> Iterator[Finding]:

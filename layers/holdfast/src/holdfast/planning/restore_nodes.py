@@ -22,13 +22,10 @@ def restore_nodes(
 def _restored(
     driver: RestoreDriver, survey: NodeSurvey, seen: RestoreSeen, backup: ChosenBackup, mode: RestoreMode
 ) -> TaskNode:
-    with_files = mode in WITH_FILES
-    return task_node(
-        driver,
-        expected(mode, survey, backup),
-        seen.facts.get(survey.node, RestoreFacts(kubelet=False)),
-        backup if with_files and backup.bundle_of(survey.node) else None,
-    )
+    """Workers keep their files: a restore is of the control plane."""
+    shape = expected(mode, survey, backup)
+    files = mode in WITH_FILES and shape.topology != "none" and backup.bundle_of(survey.node) is not None
+    return task_node(driver, shape, seen.facts.get(survey.node, RestoreFacts(kubelet=False)), backup if files else None)
 
 
 def task_node(driver: RestoreDriver, survey: NodeSurvey, facts: RestoreFacts, files: ChosenBackup | None) -> TaskNode:

@@ -30,6 +30,10 @@ class ChosenBackup:
         surveys = self.plan.surveys if self.plan else ()
         return next((survey for survey in surveys if survey.node == node), None)
 
+    def was_worker(self, node: str) -> bool:
+        before = self.survey_of(node)
+        return before is not None and before.topology == "none"
+
 
 @dataclass(frozen=True)
 class RestoreSeen:
