@@ -1,19 +1,19 @@
 """What a plan looks like: which script runs on which node, in order, with the point of no return marked."""
 
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from rich.text import Text
 
 from holdfast.cli.check_view import finding_row
-from holdfast.cli.render import facts, human_seconds, moment, table
+from holdfast.cli.render import facts, moment, table
 from holdfast.models.restore import CHANGE_PHASES
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-    from holdfast.models.restore import NodeCommand, RestorePlan, RestoreStep
+    from holdfast.models.restore import RestorePlan, RestoreStep
 
 NO_RETURN = "━━━ point of no return: from here on the old data are aside; a failure stops, and a resume goes on ━━━"
 # Variables that a step is handed in secret: presigned URLs, made when it starts.
@@ -75,10 +75,8 @@ def nodes_of(plan: "RestorePlan") -> tuple[str, ...]:
 
 def _step(number: int, step: "RestoreStep", *, past: bool, commands: bool) -> "Iterator[RenderableType]":
     yield _indented(Text.assemble((f"{number:2} {step.name}", "cyan"), f"  {step.title}"), 2)
-    for command in step.commands:
-        yield _indented(f"{command.node}: {short_command(step, command)}", 5)
-    if not step.commands:
-        yield _indented("by Holdfast itself, on no node", 5)
+    for line in short_commands(step):
+        yield _indented(line, 5)
     yield _indented(Text("; ".join(_terms(step, past=past)), style="dim"), 5)
     if commands and step.script:
         yield _script(f"restore/{step.script}")
@@ -88,19 +86,33 @@ def _terms(step: "RestoreStep", *, past: bool) -> Iterator[str]:
     if len(step.commands) > 1:
         yield "one node after the other" if step.one_by_one else "on all at once"
     yield f"done when {step.done_when}"
-    yield f"at most {human_seconds(step.timeout_s)}"
+    yield f"at most {step.timeout_s} s" if step.timeout_s < 120 else f"at most {step.timeout_s // 60} min"
     if step.undo:
         yield f"undone by {step.undo}"
     elif past:
         yield "not undone"
 
 
-def short_command(step: "RestoreStep", command: "NodeCommand") -> str:
-    """The script and its variables on one line, quoted as a shell wants them."""
-    words = [f"{name}={shlex.quote(value)}" for name, value in command.values.items()]
-    if step.grant:
-        words.append(f"{_GRANTS[step.grant]}={_HANDED}")
-    return " ".join((step.script, *words)).replace("\n", "\\n")
+def short_commands(step: "RestoreStep") -> Iterator[str]:
+    """The script with the variables that all nodes share, then on each node those that are its own. Quoted as a shell
+    wants them, but for line ends, which are shown as \\n."""
+    if not step.commands:
+        yield "by Holdfast itself, on no node"
+        return
+    first, *others = step.commands
+    shared = {
+        name: value for name, value in first.values.items() if all(each.values.get(name) == value for each in others)
+    }
+    handed = [f"{_GRANTS[step.grant]}={_HANDED}"] if step.grant else []
+    yield f"{', '.join(each.node for each in step.commands)}: {' '.join((step.script, *_words(shared), *handed))}"
+    for each in step.commands:
+        own = _words({name: value for name, value in each.values.items() if name not in shared})
+        if own:
+            yield f"  {each.node}: {' '.join(own)}"
+
+
+def _words(values: "Mapping[str, str]") -> list[str]:
+    return [f"{name}={shlex.quote(value)}".replace("\n", "\\n") for name, value in values.items()]
 
 
 def _shared() -> "Iterator[RenderableType]":
