@@ -23,6 +23,7 @@ POSIX_TOOLS = (
     *("awk", "base64", "cat", "cut", "date", "dd", "df", "du", "env", "find", "grep", "gzip", "head", "kill", "md5sum"),
     *("mkdir", "mkfifo", "mv", "od", "printf", "readlink", "rm", "sed", "sha256sum", "sleep", "sort", "tail", "tar"),
     *("tee", "tr", "wc", "nice", "setsid", "sh"),
+    *("chmod", "chown", "cp", "dirname", "ln", "ls", "mktemp", "rmdir", "stat", "sync", "uname"),
 )
 OTHER_TOOLS = ("curl", "zstd")
 # Nobody's /etc/environment shall decide how a test ends, and no retry shall make it wait.

@@ -47,7 +47,7 @@ not_in_use() { # an etcd that runs holds a lock on its database
 	db=$data_dir/member/snap/db
 	[ -f "$db" ] || return 0
 	if command -v flock >/dev/null; then
-		flock -n "$db" true && return 0
+		flock -n 3 3<"$db" && return 0
 	else
 		grep -q ":$(stat -c %i "$db") " /proc/locks || return 0
 	fi
