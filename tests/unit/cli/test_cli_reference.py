@@ -9,11 +9,14 @@ from typing import Any
 import pytest
 import typer
 
+from builders import changes
 from builders.command_line import holdfast
+from builders.doubled_restores import restorable
 from builders.machine import BackupMachine
 from builders.services import START, MemoryServices, client_secret, services_with
 from holdfast.cli.main import app
 from holdfast.cli.spec_file import load_cluster_spec
+from holdfast.planning.naming import RUNBOOK, backup_key
 
 ROOT = Path(__file__).resolve().parents[3]
 REFERENCE = (ROOT / "docs" / "reference" / "cli.md").read_text()
@@ -56,6 +59,19 @@ def a_run_and_a_backup() -> tuple[MemoryServices, dict[str, str]]:
     return services, {"RUN": outcome.run_id, "BACKUP": outcome.backup_id}
 
 
+def a_restore(command: str) -> tuple[MemoryServices, dict[str, str]]:
+    """Where the command makes sense: a run that waits for its approval, or that failed."""
+    services, _, backup = restorable()
+    services.bucket.put(backup_key("prod-1", backup, RUNBOOK), b"# By hand\n")
+    if command.startswith("restore"):
+        changes.begin(services)
+        if command == "restore resume":
+            changes.end(services, code="restore_disk_short", phase="Restore")
+        else:
+            changes.wait_for_approval(services)
+    return services, {"RUN": changes.RUN, "BACKUP": backup}
+
+
 ARGUMENTS = {
     "cluster apply": ["-f", str(ROOT / "docs" / "examples" / "cluster.yaml"), "--replace"],
     "cluster list": [],
@@ -67,6 +83,15 @@ ARGUMENTS = {
     "backup show": ["prod-1", "BACKUP"],
     "backup verify": ["prod-1", "latest"],
     "backup download": ["prod-1", "BACKUP", "DIR"],
+    "restore plan": ["prod-1", "BACKUP", "--allow", "cluster_healthy"],
+    "restore run": ["prod-1", "latest"],
+    "restore status": ["RUN"],
+    "restore approve": ["RUN", "--cluster-id", "prod-1"],
+    "restore abort": ["RUN"],
+    "restore resume": ["RUN"],
+    "member status": ["prod-1"],
+    "member replace": ["prod-1", "n3"],
+    "runbook": ["prod-1", "BACKUP"],
     "run list": ["prod-1"],
     "run show": ["RUN"],
     "run watch": ["RUN"],
@@ -74,9 +99,13 @@ ARGUMENTS = {
 }
 
 
-@pytest.mark.parametrize("command", sorted(set(KEYS) - LOCAL - {"backup run --wait"}))
-def test_the_keys_of_every_json_value_are_those_of_the_table(command: str, tmp_path: Path) -> None:
-    services, names = a_run_and_a_backup()
+@pytest.mark.parametrize("command", sorted({command for command in KEYS if not command.endswith(" --wait")} - LOCAL))
+def test_the_keys_of_every_json_value_are_those_of_the_table(
+    command: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("time.sleep", lambda _: None)
+    restores = command.split()[0] in ("restore", "member", "runbook")
+    services, names = a_restore(command) if restores else a_run_and_a_backup()
     if command == "cluster apply":
         spec = load_cluster_spec(ROOT / "docs" / "examples" / "cluster.yaml")
         assert spec.transport.kind == "etcd"
@@ -90,4 +119,5 @@ def test_the_keys_of_every_json_value_are_those_of_the_table(command: str, tmp_p
 
 def test_the_table_was_read() -> None:
     assert KEYS["backup show"] == {"manifest", "verification", "damage"}
-    assert len(KEYS) == 19
+    assert KEYS["restore plan"] == {"plan", "digest", "refused", "scripts"}
+    assert len(KEYS) == 31

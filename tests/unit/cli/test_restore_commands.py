@@ -7,11 +7,13 @@ import pytest
 
 from builders.changes import BACKUP, RUN, TOKEN, approved, begin, end, note, reach, restore_plan, wait_for_approval
 from builders.command_line import holdfast
+from builders.doubled_restores import restorable
 from builders.services import MemoryServices, services_with
 from holdfast.cli.restore import Allowed, Mode
 from holdfast.models.approval import Approval
 from holdfast.models.restore import Allowance, ChangeRequest, RestoreMode
 from holdfast.models.run import ErrorInfo, Outcome
+from holdfast.planning.naming import RUNBOOK, backup_key
 
 
 def waiting() -> MemoryServices:
@@ -293,3 +295,23 @@ def test_lists_of_runs_say_which_are_restores() -> None:
     services = waiting()
     assert "restore" in holdfast("run", "list", "prod-1", services=services).stdout
     assert "(restore)" in holdfast("run", "show", RUN, services=services).stdout
+
+
+def test_watch_finds_a_run_that_no_state_opened_yet() -> None:
+    services = services_with()
+    services.changes.start(RUN, "{}")
+    ended = holdfast(
+        "run", "watch", RUN, services=services, while_waiting=[lambda: begin(services), lambda: end(services)]
+    )
+    assert ended.code == 0, ended.stderr
+
+
+def test_the_runbook_is_printed_as_it_lies_beside_the_backup() -> None:
+    services, _, backup = restorable()
+    page = "# By hand\n\n    ( VAR='[bold]' )\n"
+    services.bucket.put(backup_key("prod-1", backup, RUNBOOK), page.encode())
+    assert holdfast("runbook", "prod-1", "latest", services=services).stdout == page
+    services.bucket.remove([backup_key("prod-1", backup, RUNBOOK)])
+    missing = holdfast("runbook", "prod-1", backup, "-o", "json", services=services)
+    assert (missing.code, missing.error["code"]) == (1, "runbook_unknown")
+    assert holdfast("runbook", "prod-1", "20200101T000000Z-m-000000", services=services).code == 1

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console, RenderableType
 from rich.live import Live
+from rich.padding import Padding
 from rich.spinner import Spinner
 from rich.table import Column, Table
 from rich.text import Text
@@ -25,12 +26,12 @@ if TYPE_CHECKING:
 PHASES: tuple[str, ...] = ("Started", "Approval", *CHANGE_PHASES)
 
 
-def show_change(screen: Console, observations: Iterable[ChangeSeen]) -> ChangeSeen:
+def show_change(screen: Console, observations: Iterable[ChangeSeen], *, indent: int = 0) -> ChangeSeen:
     """Shows every observation; the last one is the answer."""
     last: ChangeSeen | None = None
     if screen.is_terminal:
         view = _ChangeTable()
-        with Live(view, console=screen, refresh_per_second=8):
+        with Live(Padding(view, (0, 0, 0, indent), expand=False), console=screen, refresh_per_second=8):
             for last in observations:
                 view.show(last)
     else:
@@ -39,7 +40,7 @@ def show_change(screen: Console, observations: Iterable[ChangeSeen]) -> ChangeSe
             for line in lines_of(last):
                 if line not in said:
                     said.add(line)
-                    screen.print(Text(f"{datetime.now(UTC):%H:%M:%S} {line}"), soft_wrap=True)
+                    screen.print(Text(f"{' ' * indent}{datetime.now(UTC):%H:%M:%S} {line}"), soft_wrap=True)
     if last is None:
         raise ValueError("a run is observed at least once")
     return last

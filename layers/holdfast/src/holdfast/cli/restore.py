@@ -11,7 +11,7 @@ from holdfast.cli.cluster import ClusterArgument
 from holdfast.cli.context import session_of
 from holdfast.cli.errors import REFUSED
 from holdfast.cli.options import NOTE
-from holdfast.cli.render import result
+from holdfast.cli.render import console, result
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -176,7 +176,8 @@ def abort(context: typer.Context, run: RunArgument) -> None:
     services = session.services
     cluster = cluster_of(services, run)
     caller = services.identity.caller()
-    back = abort_change(services, cluster, run, aborted_by=caller, sleep=session.sleep)
+    with console(stderr=True).status(f"stopping {run}"):
+        back = abort_change(services, cluster, run, aborted_by=caller, sleep=session.sleep)
     value = {"run_id": run, "aborted_by": caller, "execution": back.execution if back else None}
     result({"aborted": value}, lambda: _aborted(run, taken_back=back is not None), as_json=session.as_json)
 

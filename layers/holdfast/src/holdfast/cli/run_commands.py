@@ -96,21 +96,19 @@ def watch(context: typer.Context, run: RunArgument, cluster: ClusterOption = Non
     session = session_of(context)
     cluster = cluster or cluster_of(session.services, run)
     if is_change(session.services, cluster, run):
-        watch_change(session, cluster, run)
+        watch_change(session, cluster, run, just_started=True)
     else:
         watch_to_the_end(session, cluster, run)
 
 
 def is_change(services: "Services", cluster: str, run: str) -> bool:
-    """Whether a run is a restore or a replacement; what nobody opened yet is a backup until something says so."""
-    from holdfast.errors import PermanentError
+    """Whether a run is a restore or a replacement. Before its first state opened it, its execution tells."""
+    from holdfast.engine.watching import if_known
 
-    try:
-        return services.runs.get(cluster, run).job != "backup"
-    except PermanentError as error:
-        if error.code != "run_unknown":
-            raise
-        return False
+    record = if_known(lambda: services.runs.get(cluster, run))
+    if record is not None:
+        return record.job != "backup"
+    return if_known(lambda: services.changes.view(run)) is not None
 
 
 def cluster_of(services: "Services", run: str) -> str:
