@@ -143,7 +143,7 @@ class RestoreNode:
             name: value for name, value in changes.items() if name not in usual
         }
 
-    def program(self, script: str, secrets: Mapping[str, str] | None = None, **changes: str) -> RestoreProgram:
+    def program(self, script: str, secrets: Mapping[str, str] | None = None, /, **changes: str) -> RestoreProgram:
         place = self.folder / f"bin.{len(list(self.folder.glob('bin.*')))}"
         tools = etcd_binary("etcdctl").parent
         stubs = {
@@ -157,10 +157,10 @@ class RestoreNode:
         values = {"image_dir": str(self.folder / "image-dir"), **self.values(script, **changes)}
         return RestoreProgram(script, self.folder / f"step.{place.name}", self.shell, path, values, secrets or {})
 
-    def run(self, script: str, secrets: Mapping[str, str] | None = None, **changes: str) -> Ended:
+    def run(self, script: str, secrets: Mapping[str, str] | None = None, /, **changes: str) -> Ended:
         return self.program(script, secrets, **changes).run()
 
-    def done(self, script: str, secrets: Mapping[str, str] | None = None, **changes: str) -> dict[str, Any]:
+    def done(self, script: str, secrets: Mapping[str, str] | None = None, /, **changes: str) -> dict[str, Any]:
         """Its report, which is of its form."""
         ended = self.run(script, secrets, **changes)
         assert ended.exit_code == 0, ended

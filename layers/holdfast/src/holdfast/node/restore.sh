@@ -96,14 +96,18 @@ place_of() { # PATH in the bundle: where it belongs; manifests of pods that are 
 	if printf '%s\n' "$pods" | grep -q " $1\$"; then echo "$aside/${1##*/}"; else echo "$1"; fi
 }
 
-put_file() { # FROM TO OLD: a copy of FROM becomes TO; the first one that was there is kept as OLD, where that is named
+put_file() { # FROM TO [OLD]: a copy of FROM becomes TO; what was there first is kept as OLD, or noted as not there
 	next=${2%/*}/.holdfast.new
 	rm -f "$next"
 	! same_file "$1" "$2" || return 0
 	[ -L "$2" ] || [ ! -d "$2" ] || give_up restore_layout_unsupported "$2 is a folder here and a file in the bundle"
 	said=$({
-		if [ -n "$3" ] && [ ! -e "$3" ] && [ ! -L "$3" ] && { [ -e "$2" ] || [ -L "$2" ]; }; then
+		if [ $# -eq 2 ] || [ -e "$3" ] || [ -L "$3" ]; then
+			:
+		elif [ -e "$2" ] || [ -L "$2" ]; then
 			mkdir -p "${3%/*}" && cp -Pp "$2" "$3.new" && mv -f "$3.new" "$3" || exit 1
+		else
+			printf '%s\n' "$2" >>"$keep/brought" || exit 1
 		fi
 		[ ! -L "$2" ] || rm -f "$2" || exit 1
 		cp -Pp "$1" "$next" && mv -f "$next" "$2" || exit 1

@@ -12,7 +12,7 @@ if [ "$(cat "$keep/files/.sha256" 2>/dev/null)" != "$bundle_sha256" ]; then
 	unpack "$fresh/object" "$fresh/tar" restore_bundle_differs
 	mkdir "$fresh/tree"
 	# Folders that the bundle only goes through are everybody's to pass; those in it have their own modes.
-	said=$(umask 022 && tar -xpf "$fresh/tar" -C "$fresh/tree" 2>&1) || stopped_by restore_tool_failed "unpacking the bundle" "$said"
+	said=$(umask 022 && tar -xpf "$fresh/tar" -C "$fresh/tree" 2>&1) || stopped_by restore_bundle_differs "unpacking the bundle" "$said"
 	rm -f "$fresh/object" "$fresh/tar"
 	said=$({ printf '%s\n' "$bundle_sha256" >"$fresh/.sha256" && mv "$fresh" "$keep/files"; } 2>&1) ||
 		stopped_by restore_tool_failed "finishing $fresh" "$said"

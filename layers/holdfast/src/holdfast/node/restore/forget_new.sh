@@ -4,7 +4,7 @@
 keep_dir
 close_image
 removed=false
-for each in "$keep"/snapshot.db* "$keep"/new "$keep"/new.* "$keep"/files "$keep"/files.*; do
+for each in "$keep"/snapshot.db* "$keep"/new "$keep"/new.* "$keep"/files "$keep"/files.* "$keep/brought"; do
 	[ ! -e "$each" ] || removed=true
 	said=$(rm -rf "$each" 2>&1) || stopped_by restore_tool_failed "removing $each" "$said"
 done

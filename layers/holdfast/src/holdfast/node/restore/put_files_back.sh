@@ -9,8 +9,8 @@ if [ -d "$keep/files/tree" ] && [ -d "$keep/old-files" ]; then
 		place=$(place_of "$path")
 		rm -f "${place%/*}/.holdfast.new"
 		if [ -e "$keep/old-files$place" ] || [ -L "$keep/old-files$place" ]; then
-			put_file "$keep/old-files$place" "$place" ""
-		elif same_file "$keep/files/tree$path" "$place"; then
+			put_file "$keep/old-files$place" "$place"
+		elif grep -qxF -- "$place" "$keep/brought" 2>/dev/null; then
 			rm -f "$place"
 		fi
 	done || exit 1
