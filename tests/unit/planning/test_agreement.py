@@ -73,6 +73,7 @@ HASH = {"revision": 9_000, "hash": 4242, "compact_revision": 0}
         (HASH | {"hash": 1}, HASH | {"hash": 1}, False, "hash_differs"),
         (HASH | {"hash": 1}, HASH | {"hash": 1}, True, ""),
         (HASH, HASH | {"hash": 1}, True, "hash_differs"),
+        (HASH, HASH | {"hash": 1, "revision": 9_003}, True, ""),
         (HASH, HASH | {"compact_revision": 8_000}, False, "hash_differs"),
     ],
 )

@@ -5,6 +5,7 @@ from typing import Any
 
 from holdfast.errors import PermanentError
 from holdfast.models.restore import RestorePlan, RestoreStep
+from holdfast.models.restore_reports import KeyCounts
 from holdfast.planning.restore_plan import OTHER_KEYS
 
 Reports = Mapping[str, Mapping[str, Any]]
@@ -33,30 +34,29 @@ def _same_members(step: RestoreStep, reports: Reports, plan: RestorePlan) -> Non
 
 
 def _same_hash(step: RestoreStep, reports: Reports, plan: RestorePlan) -> None:
-    """Hashes compare at one revision and one compaction only. `at` in the step's variables fixes the revision; where it
-    is 0, as in a cluster that is written to, members that were at different revisions are not compared."""
-    at = int(step.commands[0].values.get("at", "0")) if step.commands else 0
+    """Hashes compare at one revision and one compaction only. Without a bump that is the backup's own revision, which
+    every member has. Otherwise etcd may give the hash of the newest revision only (the one that was asked for is
+    compacted), and members that were at different ones, as when a lease has expired in between, do not compare."""
+    own = {command.values.get("at", "0") for command in step.commands} == {str(plan.revision)}
     seen: dict[tuple[int, int], dict[str, int]] = {}
     for node, report in reports.items():
-        point = (at or int(report.get("revision", 0)), _compacted(report.get("compact_revision")))
+        point = (plan.revision if own else int(report.get("revision", 0)), _compacted(report.get("compact_revision")))
         seen.setdefault(point, {})[node] = int(report.get("hash", 0))
     told = {node: f"{value} at {point}" for point, values in seen.items() for node, value in values.items()}
-    if any(len(set(values.values())) > 1 for values in seen.values()) or (at and len(seen) > 1):
+    if any(len(set(values.values())) > 1 for values in seen.values()) or (own and len(seen) > 1):
         raise PermanentError(
             "hash_differs",
             f"the members do not have the same data: HashKV {_listed(told)}",
             hint="Do not start the API servers. Compare `etcdctl endpoint hashkv --cluster`; the old data are kept.",
         )
-    wanted = (plan.revision, _compacted(plan.compact_revision))
-    for point, values in seen.items():
-        if plan.hash_kv is not None and at == plan.revision and point == wanted:
-            others = {node: value for node, value in values.items() if value != plan.hash_kv}
-            if others:
-                raise PermanentError(
-                    "hash_differs",
-                    f"the data are not the backup's: HashKV {plan.hash_kv} there, here {_listed(others)}",
-                    hint="Do not start the API servers. Verify the backup again; the old data are kept.",
-                )
+    if own and plan.hash_kv is not None:
+        backups = seen.get((plan.revision, _compacted(plan.compact_revision)), {})
+        if others := {node: value for node, value in backups.items() if value != plan.hash_kv}:
+            raise PermanentError(
+                "hash_differs",
+                f"the data are not the backup's: HashKV {plan.hash_kv} there, here {_listed(others)}",
+                hint="Do not start the API servers. Verify the backup again; the old data are kept.",
+            )
 
 
 def _compacted(revision: Any) -> int:
@@ -70,7 +70,7 @@ def _same_counts(step: RestoreStep, reports: Reports, plan: RestorePlan) -> None
     if not plan.counts:
         return
     for node, report in reports.items():
-        found = {name: int(count) for name, count in report.get("resources", {}).items()}
+        found = dict(KeyCounts.model_validate(report).resources)
         found[OTHER_KEYS] = int(report.get("other", 0))
         names = sorted(set(found) | set(plan.counts))
         off = [name for name in names if found.get(name, 0) != plan.counts.get(name, 0)]

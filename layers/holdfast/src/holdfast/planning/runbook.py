@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from holdfast import node
 from holdfast.models.restore import CHANGE_PHASES, RestorePlan, RestoreStep
 from holdfast.planning.runbook_blocks import HAND, blocks_of, code
-from holdfast.planning.runbook_prepare import prepare
+from holdfast.planning.runbook_prepare import prepare, prepare_bundles
 from holdfast.planning.runbook_return import after_no_return, before_no_return
 
 _NO_RETURN = (
@@ -31,13 +31,15 @@ class Buckets:
     secrets: str = ""
 
 
-def runbook(plan: RestorePlan, buckets: Buckets | None = None) -> str:
-    """Markdown. Values are literal; blocks are POSIX sh and can be pasted into any shell."""
+def runbook(plan: RestorePlan, buckets: Buckets | None = None, *, lost_files: RestorePlan | None = None) -> str:
+    """Markdown. Values are literal; blocks are POSIX sh and can be pasted into any shell. `lost_files` is the same
+    restore with files: its steps for them become a section of their own."""
     known = buckets or Buckets()
     parts = [
         *_head(plan),
         *prepare(plan, known.snapshots, known.secrets),
         *_steps(plan),
+        *(_lost_files(lost_files, known.secrets) if lost_files else ()),
         *before_no_return(plan),
         *after_no_return(plan),
         *_counts(plan),
@@ -61,7 +63,8 @@ def _head(plan: RestorePlan) -> Iterator[str]:
         "Holdfast, its stack and Python are not needed."
     )
     yield (
-        "Work from top to bottom. A block is run as it is, on the node that it names; it prints one line of JSON when "
+        "Work from top to bottom. A block is pasted as it is into a root shell (sh, dash or bash; start `sh` where it "
+        "is another one) of each node that it names; it prints one line of JSON when "
         "it has done its work, and `STOP: ...` when it has not. It may be run again at any time: what is done is not "
         "done twice. After `STOP` mend what it says, and run the same block again. No block removes old data: they are "
         "moved aside on the same disk."
@@ -118,6 +121,26 @@ def _step(number: int, step: RestoreStep, plan: RestorePlan) -> Iterator[str]:
     yield f"{step.title}. Where: {where}. It may take up to {_span(step.timeout_s)}."
     yield from blocks_of(step)
     yield f"Go on when {step.done_when}" + "".join(f"; {_agreement(name, step, plan)}" for name in step.agree) + "."
+
+
+def _lost_files(plan: RestorePlan, secrets: str) -> Iterator[str]:
+    """Between the steps swap and start-etcd of the other plan."""
+    steps = [step for step in plan.steps if step.name in ("fetch-bundle", "swap-files", "start-kubelet")]
+    if not steps:
+        return
+    yield "## Nodes that lost their files"
+    yield (
+        "Only on nodes where certificates, keys or manifests are gone, new hosts of the same names and addresses among "
+        "them; a node that has its files keeps them. First see that kubelet and a container runtime are installed, and "
+        "that etcd's image is there (`crictl pull`). Do this before the step `rebuild`; the steps of *Shutdown* have "
+        "nothing to do on such a node."
+    )
+    yield from prepare_bundles(plan, secrets)
+    for step in steps:
+        yield f"### {step.name}"
+        yield f"{step.title}."
+        yield from blocks_of(step)
+        yield f"Go on when {step.done_when}."
 
 
 def _span(seconds: int) -> str:

@@ -1,7 +1,7 @@
 """Blocks of a runbook, to be pasted into a shell: literal values, in a subshell, so that a stop leaves the terminal."""
 
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from holdfast import node
 from holdfast.models.restore import NodeCommand, RestoreStep
@@ -14,26 +14,31 @@ def code(text: str) -> str:
     return f"```sh\n{text.rstrip()}\n```"
 
 
-def block(command: NodeCommand, body: str) -> str:
+def together(lines: Iterable[str]) -> str:
+    """Lines that a shell reads whole before it begins: who asks for a password must not be given the next line."""
+    return code("\n".join(("{", *lines, "}")))
+
+
+def block(values: dict[str, str], where: str, body: str) -> str:
     """A script with its variables, after the functions that all of them share."""
-    values = "".join(f"{name}={shlex.quote(value)}\n" for name, value in command.values.items())
-    return f"# on {command.node}, as root\n(\n. {HAND}/functions.sh\n{values}\n{body.rstrip()}\n)"
+    lines = "".join(f"{name}={shlex.quote(value)}\n" for name, value in values.items())
+    return code(f"# on {where}, as root\n(\n. {HAND}/functions.sh\n{lines}\n{body.rstrip()}\n)")
 
 
-def body_of(step: RestoreStep) -> str:
-    return step.by_hand or node.by_hand(step.script)
+def blocks(commands: Iterable[NodeCommand], body: str) -> Iterator[str]:
+    """Under the names of their nodes; nodes with the same variables have one block."""
+    shared: dict[tuple[tuple[str, str], ...], list[NodeCommand]] = {}
+    for command in commands:
+        shared.setdefault(tuple(command.values.items()), []).append(command)
+    for values, of in shared.items():
+        names = [command.node for command in of]
+        yield f"**{', '.join(names)}**"
+        yield block(dict(values), names[0] if len(names) == 1 else f"each of {', '.join(names)}", body)
 
 
 def blocks_of(step: RestoreStep) -> Iterator[str]:
-    """One for each node, each under the node's name."""
-    body = body_of(step)
-    for command in step.commands:
-        yield f"**{command.node}**"
-        yield code(block(command, body))
+    yield from blocks(step.commands, step.by_hand or node.by_hand(step.script))
 
 
 def undo_blocks_of(step: RestoreStep) -> Iterator[str]:
-    body = node.by_hand(step.undo)
-    for command in step.commands:
-        yield f"**{command.node}**"
-        yield code(block(command, body))
+    yield from blocks(step.commands, node.by_hand(step.undo))

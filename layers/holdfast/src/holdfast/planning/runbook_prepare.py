@@ -4,14 +4,12 @@ import shlex
 from collections.abc import Iterator
 
 from holdfast.models.restore import NodeCommand, RestorePlan
-from holdfast.planning.runbook_blocks import HAND, code
+from holdfast.planning.runbook_blocks import HAND, code, together
 
 _WORK = "$HOME/holdfast-restore"
 
 
 def prepare(plan: RestorePlan, snapshots: str, secrets: str) -> Iterator[str]:
-    fetching = _commands(plan, "fetch")
-    bundles = _commands(plan, "fetch-bundle")
     yield "## Prepare"
     yield (
         "On the machine with `aws`. Save this page there as `runbook.md`, and stay in one terminal. What you fetch "
@@ -19,71 +17,71 @@ def prepare(plan: RestorePlan, snapshots: str, secrets: str) -> Iterator[str]:
     )
     lines = ["umask 077", f'mkdir -p "{_WORK}"', f'cp runbook.md "{_WORK}"', f'cd "{_WORK}"']
     lines += ["sed -n '/^# functions: begin/,/^# functions: end/p' runbook.md >functions.sh", "sh -n functions.sh"]
-    yield code("\n".join(lines))
+    yield together(lines)
+    fetching = _commands(plan, "fetch")
     if fetching:
         yield from _snapshot(plan, fetching[0], snapshots)
-    if bundles:
-        yield from _bundles(plan, bundles, secrets)
-    yield from _bring(plan, [command.node for command in fetching], [command.node for command in bundles])
+    nodes = tuple(dict.fromkeys(command.node for step in plan.steps for command in step.commands))
+    yield (
+        f"Bring them to the nodes, into `{HAND}`: by `scp`, as here, or by any other way. Where names do not lead to "
+        "the nodes, put addresses in their place."
+    )
+    lines = []
+    for node in nodes:
+        needs_snapshot = any(command.node == node for command in fetching)
+        lines.append(f"ssh -n root@{node} 'umask 077; mkdir -p {HAND}'")
+        lines.append(f"scp -p functions.sh{' snapshot.db' if needs_snapshot else ''} root@{node}:{HAND}/")
+    yield together(lines)
+    yield from prepare_bundles(plan, secrets)
+
+
+def prepare_bundles(plan: RestorePlan, secrets: str) -> Iterator[str]:
+    """Nothing for a plan without them."""
+    commands = _commands(plan, "fetch-bundle")
+    if not commands:
+        return
+    yield "Each node's certificates, keys and manifests, from the secrets bucket; in the same terminal as before:"
+    yield from _bucket(secrets, "SECRETS", "the secrets bucket")
+    lines = []
+    for command in commands:
+        packed = f"bundle-{command.node}.packed"
+        lines += [
+            f'aws s3 cp "s3://$SECRETS/"{shlex.quote(plan.bundle_keys[command.node])} {packed}',
+            f"echo '{command.values['bundle_sha256']}  {packed}' | sha256sum -c",
+            f"{_unpack(command)} {packed} >bundle-{command.node}.tar",
+        ]
+    yield together(lines)
+    yield "Go on when every line says `OK`."
+    yield together([f"scp -p bundle-{each.node}.tar root@{each.node}:{HAND}/bundle.tar" for each in commands])
 
 
 def _commands(plan: RestorePlan, name: str) -> tuple[NodeCommand, ...]:
     return next((step.commands for step in plan.steps if step.name == name), ())
 
 
-def _bucket(name: str, variable: str) -> str:
-    return (
-        f"{variable}={shlex.quote(name)}" if name else f'printf "Name of the {variable} bucket: "; read -r {variable}'
-    )
+def _unpack(command: NodeCommand) -> str:
+    return "gzip -dc" if command.values.get("compression") == "gzip" else "zstd -dc"
+
+
+def _bucket(name: str, variable: str, what: str) -> Iterator[str]:
+    """A block of its own: a person may have to change it."""
+    if not name:
+        yield f"Put the name of {what} in place of BUCKET:"
+    yield code(f"{variable}={shlex.quote(name) if name else 'BUCKET'}")
 
 
 def _snapshot(plan: RestorePlan, command: NodeCommand, bucket: str) -> Iterator[str]:
-    packed = plan.snapshot_key.rpartition("/")[2]
-    unpack = "gzip -dc" if command.values.get("compression") == "gzip" else "zstd -dc"
-    sha256, size = command.values["sha256"], command.values["raw_size"]
+    packed = shlex.quote(plan.snapshot_key.rpartition("/")[2])
     yield "The snapshot:"
-    yield code(
-        "\n".join(
-            [
-                _bucket(bucket, "SNAPSHOTS"),
-                f'aws s3 cp "s3://$SNAPSHOTS/"{shlex.quote(plan.snapshot_key)} {shlex.quote(packed)}',
-                f"{unpack} {shlex.quote(packed)} >snapshot.db",
-                "wc -c <snapshot.db",
-                "head -c -32 snapshot.db | sha256sum",
-                "tail -c 32 snapshot.db | od -An -v -t x1 | tr -d ' \\n'; echo",
-            ]
-        )
-    )
-    yield f"Go on when the size is {size}, and both hashes are `{sha256}`. Otherwise use another backup."
-
-
-def _bundles(plan: RestorePlan, commands: tuple[NodeCommand, ...], bucket: str) -> Iterator[str]:
-    yield "Each node's certificates, keys and manifests, in the bucket of the secrets:"
-    lines = [_bucket(bucket, "SECRETS")]
-    for command in commands:
-        name, packed = f"bundle-{command.node}.tar", f"bundle-{command.node}.packed"
-        unpack = "gzip -dc" if command.values.get("compression") == "gzip" else "zstd -dc"
-        lines += [
-            f'aws s3 cp "s3://$SECRETS/"{shlex.quote(plan.bundle_keys[command.node])} {packed}',
-            f"echo '{command.values['bundle_sha256']}  {packed}' | sha256sum -c",
-            f"{unpack} {packed} >{name}",
+    yield from _bucket(bucket, "SNAPSHOTS", "the snapshots bucket")
+    yield together(
+        [
+            f'aws s3 cp "s3://$SNAPSHOTS/"{shlex.quote(plan.snapshot_key)} {packed}',
+            f"{_unpack(command)} {packed} >snapshot.db",
+            "wc -c <snapshot.db",
+            "head -c -32 snapshot.db | sha256sum",
+            "tail -c 32 snapshot.db | od -An -v -t x1 | tr -d ' \\n'; echo",
         ]
-    yield code("\n".join(lines))
-    yield "Go on when every line says `OK`."
-
-
-def _bring(plan: RestorePlan, snapshots: list[str], bundles: list[str]) -> Iterator[str]:
-    yield (
-        f"Bring them to the nodes, into `{HAND}`: by `scp`, as here, or by any other way. Where names do not lead to "
-        "the nodes, put addresses in their place."
     )
-    nodes = tuple(dict.fromkeys(command.node for step in plan.steps for command in step.commands))
-    lines = []
-    for node in nodes:
-        lines.append(f"ssh root@{node} 'umask 077; mkdir -p {HAND}'")
-        lines.append(f"scp -p functions.sh root@{node}:{HAND}/")
-        if node in snapshots:
-            lines.append(f"scp -p snapshot.db root@{node}:{HAND}/")
-        if node in bundles:
-            lines.append(f"scp -p bundle-{node}.tar root@{node}:{HAND}/bundle.tar")
-    yield code("\n".join(lines))
+    sha256, size = command.values["sha256"], command.values["raw_size"]
+    yield f"Go on when the size is {size}, and both hashes are `{sha256}`. Otherwise use another backup."

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from holdfast.models.restore import RestorePlan, RestoreStep
-from holdfast.planning.runbook_blocks import block, code, undo_blocks_of
+from holdfast.planning.runbook_blocks import blocks, undo_blocks_of
 
 # The new data are kept as well: who goes back does not know yet which of both he will want.
 _BACK = """keep_dir
@@ -65,11 +65,8 @@ def after_no_return(plan: RestorePlan) -> Iterator[str]:
     stop = [f"{numbers[step.name]} ({step.name})" for step in plan.steps_of("Shutdown")]
     yield f"1. Run the steps {', '.join(stop)} again, on all nodes."
     yield "2. Exchange the data, on every node that had some:"
-    for command in (
-        command for step in plan.steps if step.script in ("swap", "put_aside") for command in step.commands
-    ):
-        yield f"**{command.node}**"
-        yield code(block(command, _BACK))
+    moved = [command for step in plan.steps if step.script in ("swap", "put_aside") for command in step.commands]
+    yield from blocks(moved, _BACK)
     files = next((step for step in plan.steps if step.script == "swap_files"), None)
     if files:
         yield "3. Put the files back that were replaced (as long as the step `tidy` was not run):"
