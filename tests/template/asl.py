@@ -54,25 +54,29 @@ _PATH = re.compile(rf"\$\$?(?:{_STEP}|\[\*\]|\.\.[A-Za-z_]\w*)*")
 _INTRINSIC = re.compile(r"States\.[A-Z]\w+\((.*)\)")
 
 
-def problems(definition: State, *, names: frozenset[str] | None = None) -> list[str]:
-    """Sentences, each naming its state. `names`, if given, are the only names that states may have."""
+def problems(
+    definition: State, *, names: frozenset[str] | None = None, uncaught: frozenset[str] = frozenset()
+) -> list[str]:
+    """Sentences, each naming its state. `names`, if given, are the only names that states may have; `uncaught` are the
+    tasks whose errors are meant to end the execution: they must have no Catch, all others must have one."""
     found = [] if "TimeoutSeconds" in definition else ["the machine has no TimeoutSeconds"]
-    found += _machine(definition, "the machine")
+    found += _machine(definition, "the machine", uncaught)
+    found += [f"{name}: does not exist, and is meant to have no Catch" for name in uncaught - {*_all_names(definition)}]
     if names is not None:
         found += [f"{name}: not one of the agreed names" for name in _all_names(definition) if name not in names]
     return found
 
 
-def _machine(machine: State, where: str) -> list[str]:
+def _machine(machine: State, where: str, uncaught: frozenset[str]) -> list[str]:
     states: Mapping[str, State] = machine.get("States", {})
     start = machine.get("StartAt", "")
     found = [] if start in states else [f"{where}: StartAt leads to {start!r}, which does not exist"]
     for name, state in states.items():
-        found += [f"{name}: {text}" for text in _state(state)]
+        found += [f"{name}: {text}" for text in _state(state, caught=name not in uncaught)]
         targets = list(_targets(state))
         found += [f"{name}: leads to {target!r}, which does not exist" for target in targets if target not in states]
         for inner in _inner(state):
-            found += _machine(inner, name)
+            found += _machine(inner, name, uncaught)
     return found + _unreachable(start, states) + _endless(states)
 
 
@@ -115,7 +119,7 @@ def _endless(states: Mapping[str, State]) -> list[str]:
     return [f"{name}: no way out leads to an end" for name in states if name not in ending]
 
 
-def _state(state: State) -> Iterator[str]:
+def _state(state: State, *, caught: bool) -> Iterator[str]:
     kind = state.get("Type", "")
     if kind not in _FIELDS:
         yield f"unknown Type {kind!r}"
@@ -125,16 +129,18 @@ def _state(state: State) -> Iterator[str]:
         yield "needs exactly one of Next and End"
     if "Comment" not in state:
         yield "has no Comment that says what it does"
-    yield from _errors_handled(state, kind)
+    yield from _errors_handled(state, kind, caught=caught)
     yield from _paths(state)
 
 
-def _errors_handled(state: State, kind: str) -> Iterator[str]:
+def _errors_handled(state: State, kind: str, *, caught: bool) -> Iterator[str]:
     if kind == "Task":
         if not {"TimeoutSeconds", "TimeoutSecondsPath"} & set(state):
             token = " although it waits for a token" if state["Resource"].endswith(".waitForTaskToken") else ""
             yield f"has no TimeoutSeconds{token}"
-        yield from (f"has no {field}" for field in ("Retry", "Catch") if not state.get(field))
+        yield from (f"has no {field}" for field in ("Retry", *(["Catch"] if caught else [])) if not state.get(field))
+        if not caught and state.get("Catch"):
+            yield "has a Catch, and its errors are meant to end the execution"
         if state.get("Catch") and "States.ALL" not in state["Catch"][-1]["ErrorEquals"]:
             yield "its last Catch is not for States.ALL, so an unforeseen error ends the execution at once"
     for field in ("Retry", "Catch"):

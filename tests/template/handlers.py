@@ -22,7 +22,11 @@ CLEAN_UP = {
     "secrets_remover",
     "notifier",
 }
-# What each function takes from `Services`, beside the clock and etcd; a test compares it with what they really ask for.
+TELLING = {"leases", "runs", "reader", "writer", "notifier"}
+# Adapters that are built of credentials: they ask for no setting.
+REACHING = {"clock", "etcd", "nodes"}
+# What each function takes from `Services`, beside the clock, etcd and nodes; a test compares it with what they really
+# ask for.
 USES = {
     "start_backup": {"executions"},
     "backup_started": {"clusters", "leases", "runs", "writer", "credentials"},
@@ -34,6 +38,13 @@ USES = {
     "backup_finished": {"clusters", "leases", "runs", "reader", "writer", "notifier"},
     "backup_failed": CLEAN_UP,
     "backup_stopped": CLEAN_UP,
+    "restore_started": {"clusters", "leases", "runs", "reader", "writer", "grants"},
+    "restore_approval": {"runs", "reader", "notifier"},
+    "restore_phase": {"clusters", "leases", "runs", "reader", "writer", "grants", "secrets_grants"},
+    "restore_report": TELLING,
+    "restore_failed": {"clusters", "runs", "reader"},
+    "restore_ended": TELLING,
+    "restore_stopped": TELLING | {"clusters"},
 }
 
 

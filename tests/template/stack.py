@@ -1,4 +1,4 @@
-"""template.yaml and statemachine/backup.asl.json as the tests of this folder read them."""
+"""template.yaml and statemachine/ as the tests of this folder read them."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -23,9 +23,15 @@ def resources(kind: str) -> dict[str, dict[str, Any]]:
 
 
 @cache
-def machine() -> Mapping[str, Any]:
-    content: Mapping[str, Any] = json.loads((ROOT / "statemachine/backup.asl.json").read_text())
+def machine(name: str = "backup") -> Mapping[str, Any]:
+    content: Mapping[str, Any] = json.loads((ROOT / f"statemachine/{name}.asl.json").read_text())
     return content
+
+
+def declared_machines() -> dict[str, dict[str, Any]]:
+    """Properties by the name of the definition's file."""
+    found = resources("AWS::Serverless::StateMachine").values()
+    return {Path(each["DefinitionUri"]).name.partition(".")[0]: each for each in found}
 
 
 @dataclass(frozen=True)

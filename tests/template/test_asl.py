@@ -11,7 +11,7 @@ from holdfast.models.run import PhaseName
 from holdfast.planning.backup_plan import LEASE
 from holdfast.planning.waiting import next_wait
 from template.asl import problems
-from template.stack import functions, machine, resources
+from template.stack import ROOT, declared_machines, functions, machine
 
 type Machine = dict[str, Any]
 
@@ -127,6 +127,14 @@ def test_a_mistake_in_the_whole_machine_is_found(wanted: str, breaks: Callable[[
     assert any(wanted in problem for problem in problems(broken)), problems(broken)
 
 
+def test_a_task_whose_errors_are_meant_to_end_the_execution_must_be_without_a_catch() -> None:
+    assert problems(sound(Catch="absent", Next="Lost"), uncaught=frozenset({"Work"})) == ["Done: cannot be reached"]
+    assert "Work: has a Catch, and its errors are meant to end the execution" in problems(
+        sound(), uncaught=frozenset({"Work"})
+    )
+    assert problems(sound(), uncaught=frozenset({"Wrok"})) == ["Wrok: does not exist, and is meant to have no Catch"]
+
+
 def test_a_state_outside_the_agreed_names_is_found() -> None:
     assert problems(sound(), names=frozenset({"Work", "Done"})) == ["Lost: not one of the agreed names"]
 
@@ -220,11 +228,12 @@ def test_a_function_ends_before_its_task_gives_up() -> None:
 
 
 def test_every_substitution_is_defined_and_used() -> None:
-    (declared,) = resources("AWS::Serverless::StateMachine").values()
-    used = set(re.findall(r"\$\{(\w+)\}", str(machine())))
-    assert used == set(declared["DefinitionSubstitutions"])
-    for name, target in declared["DefinitionSubstitutions"].items():
-        assert target == {"Fn::GetAtt": [name, "Arn"]}
+    assert set(declared_machines()) == {path.name.partition(".")[0] for path in (ROOT / "statemachine").iterdir()}
+    for definition, declared in declared_machines().items():
+        used = set(re.findall(r"\$\{(\w+)\}", str(machine(definition))))
+        assert used == set(declared["DefinitionSubstitutions"]), definition
+        for name, target in declared["DefinitionSubstitutions"].items():
+            assert target == ({"Ref": name} if name == "PhaseStateMachine" else {"Fn::GetAtt": [name, "Arn"]})
 
 
 def test_the_checker_changes_nothing() -> None:

@@ -11,6 +11,7 @@ from builders.services import MemoryServices, services_with
 from builders.specs import cluster_spec
 from holdfast.engine.services import Services
 from holdfast.errors import HoldfastError
+from holdfast.models.restore import ChangeRequest
 from holdfast.models.run import BackupRequest, BackupState
 from template.handlers import USES, Watched, event_type_of, invoke, sample
 from template.stack import ROOT
@@ -58,7 +59,8 @@ def test_a_sample_event_is_what_its_function_expects(path: Path) -> None:
     """Named <function>-<case>.json; `console-…` is what a person types into the console's Start execution."""
     match = re.fullmatch(r"([a-z_]+)-([a-z0-9-]+)\.json", path.name)
     assert match, "not named <function>-<case>.json"
-    expected = BackupRequest if match[1] == "console" else event_type_of(match[1])
+    typed = BackupRequest if match[2] == "backup" else ChangeRequest
+    expected = typed if match[1] == "console" else event_type_of(match[1])
     expected.model_validate(json.loads(path.read_text()))
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from template.stack import Statement, functions, resources, statements, text_of
+from template.stack import Statement, declared_machines, functions, resources, statements, text_of
 
 ALL = list(statements())
 
@@ -14,12 +14,19 @@ ANY_RESOURCE = {
     "TelemetryPolicy": ("xray:", "X-Ray's write calls know no resource (Service Authorization Reference)"),
     "ClusterAccessPolicy": ("ssm:(Get|Cancel)", "a command is no resource (Service Authorization Reference)"),
     "VpcPolicy": ("ec2:", "Lambda itself calls these; it demands them on any resource (Lambda developer guide, VPC)"),
-    "StateMachineRole": ("logs:|xray:", "log deliveries and traces know no resource (Step Functions developer guide)"),
-}
+} | dict.fromkeys(
+    ("StateMachineRole", "RestoreStateMachineRole", "PhaseStateMachineRole"),
+    ("logs:|xray:", "log deliveries and traces know no resource (Step Functions developer guide)"),
+)
 
 # Read a cluster's credentials, and run commands on its nodes: a policy that the functions share which reach a cluster.
 REACH = {"secretsmanager:GetSecretValue", "ssm:CancelCommand", "ssm:GetCommandInvocation", "ssm:SendCommand"}
-REACHING = {"BackupStartedRole", "BackupSnapshotRole", "BackupSecretsRole", "BackupFailedRole", "BackupStoppedRole"}
+REACHING = {"BackupStartedRole", "BackupSnapshotRole", "BackupSecretsRole", "BackupFailedRole", "BackupStoppedRole"} | {
+    "RestoreStartedRole",
+    "RestorePhaseRole",
+    "RestoreFailedRole",
+    "RestoreStoppedRole",
+}
 TELL = {"events:PutEvents", "sns:Publish"}
 CLEAN_UP = {
     "dynamodb:DeleteItem",
@@ -33,6 +40,7 @@ CLEAN_UP = {
     "s3:PutObject",
     *TELL,
 }
+REPORT = {"s3:GetObject", "s3:ListBucket", "s3:PutObject", *TELL}
 # Without the KMS actions, which follow from what is touched. A right that is added must be added here, and looked at.
 GRANTED: dict[str, set[str]] = {
     "StartBackupRole": {"states:DescribeExecution", "states:StartExecution"},
@@ -76,7 +84,39 @@ GRANTED: dict[str, set[str]] = {
     "BackupFailedRole": CLEAN_UP,
     "BackupStoppedRole": CLEAN_UP,
     "ScheduleRole": {"lambda:InvokeFunction"},
+    "RestoreStartedRole": {
+        "dynamodb:DeleteItem",
+        "dynamodb:GetItem",
+        "dynamodb:PutItem",
+        "dynamodb:UpdateItem",
+        "s3:AbortMultipartUpload",
+        "s3:GetObject",
+        "s3:ListBucket",
+        "s3:ListBucketMultipartUploads",
+        "s3:ListMultipartUploadParts",
+        "s3:PutObject",
+    },
+    "RestoreApprovalRole": {"dynamodb:UpdateItem", "s3:GetObject", "s3:ListBucket", *TELL},
+    "RestorePhaseRole": {
+        "dynamodb:GetItem",
+        "dynamodb:PutItem",
+        "dynamodb:UpdateItem",
+        "s3:GetObject",
+        "s3:ListBucket",
+        "s3:PutObject",
+    },
+    "RestoreReportRole": {"dynamodb:DeleteItem", "dynamodb:UpdateItem", *REPORT},
+    "RestoreFailedRole": {"dynamodb:GetItem", "s3:GetObject", "s3:ListBucket"},
+    "RestoreEndedRole": {
+        "dynamodb:DeleteItem",
+        "dynamodb:GetItem",
+        "dynamodb:PutItem",
+        "dynamodb:UpdateItem",
+        *REPORT,
+    },
+    "RestoreStoppedRole": {"dynamodb:DeleteItem", "dynamodb:GetItem", "dynamodb:UpdateItem", *REPORT},
 }
+MACHINES = {"StateMachineRole", "RestoreStateMachineRole", "PhaseStateMachineRole"}
 
 
 JSON = ("manifest.json", "verified.json", "damaged.json")
@@ -117,7 +157,7 @@ def test_a_role_may_do_what_is_listed_and_nothing_else(role: str) -> None:
 
 
 def test_every_role_is_looked_at() -> None:
-    assert set(resources("AWS::IAM::Role")) == {*GRANTED, "StateMachineRole"}
+    assert set(resources("AWS::IAM::Role")) == {*GRANTED, *MACHINES}
 
 
 def test_no_two_functions_share_a_role() -> None:
@@ -137,17 +177,17 @@ def test_the_clean_up_cannot_touch_a_manifest(role: str) -> None:
     assert of(role, "s3:PutObject") == ["${SnapshotsBucket.Arn}/*/runs/*/report.json"]
 
 
-def test_only_seal_can_put_a_manifest_and_only_verify_a_verdict() -> None:
+def test_only_seal_and_an_emergency_backup_put_a_manifest_and_only_verify_a_verdict() -> None:
     putting = {
         name: {each.owner for each in ALL if "s3:PutObject" in each.actions and _covers(each, name)}
         for name in (*JSON, "snapshot.db.zst", "snapshot.db.gz", "bundle.tar")
     }
     assert putting == {
-        "manifest.json": {"BackupSealRole"},
+        "manifest.json": {"BackupSealRole", "RestoreStartedRole"},
         "verified.json": {"BackupVerifyRole"},
         "damaged.json": {"BackupVerifyRole"},
-        "snapshot.db.zst": {"BackupSnapshotRole"},
-        "snapshot.db.gz": {"BackupSnapshotRole"},
+        "snapshot.db.zst": {"BackupSnapshotRole", "RestoreStartedRole"},
+        "snapshot.db.gz": {"BackupSnapshotRole", "RestoreStartedRole"},
         "bundle.tar": {"BackupSecretsRole"},
     }
 
@@ -179,14 +219,18 @@ def test_commands_run_on_tagged_nodes_only_and_by_one_document() -> None:
     assert [each.condition for each in on_nodes] == [{"StringEquals": {"ssm:resourceTag/holdfast": "node"}}]
 
 
-def test_nobody_reads_a_secrets_bundle() -> None:
+def test_who_may_read_a_secrets_bundle_hands_it_to_nodes_and_may_write_none() -> None:
+    """A presigned URL is good for as much as its signer."""
     reading = {
         (each.owner, text_of(resource))
         for each in ALL
         for resource in each.resources
         if "SecretsBucket" in text_of(resource) and "s3:GetObject" in each.actions
     }
-    assert reading == {("BackupSecretsRole", "${SecretsBucket.Arn}/*/certificates.pem")}
+    assert reading == {
+        ("BackupSecretsRole", "${SecretsBucket.Arn}/*/certificates.pem"),
+        ("RestorePhaseRole", "${SecretsBucket.Arn}/*/bundle.tar"),
+    }
 
 
 def test_who_writes_secrets_writes_no_snapshots_and_the_other_way_round() -> None:
@@ -207,7 +251,7 @@ def test_keys_are_used_through_their_service_alone() -> None:
             services = statement.condition["StringEquals"]["kms:ViaService"]
             (key,) = statement.resources
             service = {"SnapshotsKey": "s3", "SecretsKey": "secretsmanager", "TopicKey": "sns"}[key["Fn::GetAtt"][0]]
-            if statement.owner == "BackupSecretsRole":
+            if statement.owner in ("BackupSecretsRole", "RestorePhaseRole"):
                 service = "s3"
             assert services == {"Fn::Sub": f"{service}.${{AWS::Region}}.amazonaws.com"}, statement.owner
 
@@ -229,10 +273,50 @@ def test_the_scheduler_may_start_backups_for_this_stack_only() -> None:
     assert of("ScheduleRole", "lambda:InvokeFunction") == ["StartBackupFunction.Arn"]
 
 
-def test_the_state_machine_may_invoke_its_own_functions_only() -> None:
-    (declared,) = resources("AWS::Serverless::StateMachine").values()
-    wanted = {f"{name}.Arn" for name in declared["DefinitionSubstitutions"]}
-    assert set(of("StateMachineRole", "lambda:InvokeFunction")) == wanted
+@pytest.mark.parametrize("name", ["backup", "restore", "phase"])
+def test_a_state_machine_may_invoke_its_own_functions_only(name: str) -> None:
+    declared = declared_machines()[name]
+    wanted = {f"{each}.Arn" for each in declared["DefinitionSubstitutions"] if each != "PhaseStateMachine"}
+    assert set(of(declared["Role"]["Fn::GetAtt"][0], "lambda:InvokeFunction")) == wanted
+
+
+def test_a_restore_may_start_and_stop_its_phases_and_no_other_execution() -> None:
+    """What startExecution.sync needs (Step Functions developer guide, "Manage AWS Step Functions executions")."""
+    arn = "arn:${AWS::Partition}:%s:${AWS::Region}:${AWS::AccountId}:%s"
+    executions = arn % ("states", "execution:${PhaseStateMachine.Name}:*")
+    rule = arn % ("events", "rule/StepFunctionsGetEventsForStepFunctionsExecutionRule")
+    found = {
+        action: [text_of(resource) for resource in each.resources]
+        for each in ALL
+        if each.owner in MACHINES
+        for action in each.actions
+        if action.startswith(("states:", "events:"))
+    }
+    assert found == {
+        "states:StartExecution": ["PhaseStateMachine"],
+        "states:DescribeExecution": [executions],
+        "states:StopExecution": [executions],
+        "events:DescribeRule": [rule],
+        "events:PutRule": [rule],
+        "events:PutTargets": [rule],
+    }
+    assert {each.owner for each in ALL if "states:StopExecution" in each.actions} == {"RestoreStateMachineRole"}
+
+
+def test_no_function_answers_the_question_whether_a_restore_may_begin() -> None:
+    """Only whoever may call Step Functions himself does: the command line, with the caller's own rights."""
+    assert not [each for each in ALL for action in each.actions if action.startswith("states:SendTask")]
+
+
+def test_a_restore_puts_nothing_into_a_backup_but_its_emergency_backup() -> None:
+    putting = {owner: set(of(owner, "s3:PutObject")) for owner in GRANTED if owner.startswith("Restore")}
+    runs = "${SnapshotsBucket.Arn}/*/runs/*/"
+    assert putting.pop("RestoreStartedRole") - {"${SnapshotsBucket.Arn}/*/manifest.json", *SNAPSHOTS} == {
+        runs + name for name in ("plan.json", "runbook.md", "emergency.json", "upload.txt")
+    }
+    assert {resource for found in putting.values() for resource in found} == {
+        runs + name for name in ("approval.json", "steps/*.json", "report.json")
+    }
 
 
 def test_every_role_trusts_one_service() -> None:
