@@ -107,9 +107,8 @@ def _invalid_input(error: ValidationError) -> InvalidInputError:
     fields = "; ".join(
         f"{'.'.join(map(str, each['loc'])) or 'input'}: {each['msg']}" for each in error.errors(include_input=False)
     )
-    return InvalidInputError(
-        "input_invalid", fields[:1000], hint='the input of a backup is {"cluster": "ID"}; events/ has samples'
-    )
+    hint = "events/ has samples of what may be typed: console-backup.json, console-restore.json"
+    return InvalidInputError("input_invalid", fields[:1000], hint=hint)
 
 
 def known_error(error: Exception) -> HoldfastError:

@@ -12,7 +12,7 @@ _FAMILIES = {
 }
 # Names that Step Functions or Lambda give to what happened outside our own code (Step Functions developer guide,
 # "Error names"; Runtime.ExitError and Sandbox.Timedout are Lambda's own).
-_OUTSIDE = {
+OUTSIDE = {
     "States.Timeout": (
         "phase_timeout",
         "a phase took longer than its timeout",
@@ -59,8 +59,8 @@ def error_of(name: str, cause: str) -> ErrorInfo:
             message=str(ours["message"]),
             hint=str(ours.get("hint", "")),
         )
-    if name in _OUTSIDE:
-        code, text, hint = _OUTSIDE[name]
+    if name in OUTSIDE:
+        code, text, hint = OUTSIDE[name]
         return ErrorInfo(code=code, family=PermanentError.family, message=text, hint=hint)
     return ErrorInfo(
         code="unclassified",

@@ -4,7 +4,7 @@ import json
 
 from holdfast.models.restore import Change
 from holdfast.models.run import CaughtError, ErrorInfo
-from holdfast.planning.failure import error_of, phase_of
+from holdfast.planning.failure import OUTSIDE, error_of, phase_of
 
 _DECLINED = "Holdfast.Declined"
 
@@ -30,7 +30,9 @@ def caught_error(caught: CaughtError, phase: str = "") -> ErrorInfo:
         return ErrorInfo(code="approval_declined", family="refused", message=inner.cause[:500])
     if inner.name == "States.Timeout" and phase == "Approval":
         return ErrorInfo(code="approval_timeout", family="refused", message="nobody approved the plan in time")
-    return error_of(inner.name, inner.cause)
+    error = error_of(inner.name, inner.cause)
+    # What is known of failures from outside tells what to do about a backup; `advice` knows it for a restore.
+    return error.model_copy(update={"hint": ""}) if inner.name in OUTSIDE else error
 
 
 def failed_phase(caught: CaughtError) -> str:
