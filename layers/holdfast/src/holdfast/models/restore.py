@@ -227,6 +227,14 @@ class ChangePending(Model):
     steps: tuple[NodeStep, ...]
 
 
+class GivenUp(Model):
+    """What a node would not take back. It is not asked again in the same phase: looks would never come to an end."""
+
+    step: StepName
+    node: str
+    error: ErrorInfo
+
+
 class PhaseWork(Model):
     """The input of statemachine/phase.asl.json and what its one state hands on. `approval` is there when the phase is
     the first after it; `pending` is None when the phase is done."""
@@ -235,6 +243,7 @@ class PhaseWork(Model):
     phase: ChangePhase
     approval: Approval | None = None
     pending: ChangePending | None = None
+    given_up: tuple[GivenUp, ...] = ()
 
 
 class PhaseEvent(Model):

@@ -13,7 +13,7 @@ from holdfast.engine.restore.steps import Failed, StepWork, told
 from holdfast.engine.restore.stored import enter, load_plan
 from holdfast.engine.services import Services
 from holdfast.errors import HoldfastError, PermanentError
-from holdfast.models.restore import ChangePending, PhaseWork, RestorePlan, RestoreStep, StepRecord
+from holdfast.models.restore import ChangePending, GivenUp, PhaseWork, RestorePlan, RestoreStep, StepRecord
 from holdfast.models.run import ErrorInfo, Progress
 from holdfast.planning.agreement import check
 from holdfast.transports.base import Transport
@@ -40,7 +40,7 @@ def advance(services: Services, work: PhaseWork) -> PhaseWork:
     with closing(services.nodes(through)) as transport:
         phase = _Phase(services, transport, work, plan, journal)
         pending = phase.take_back(steps) if work.phase == "Rollback" else phase.carry_out(steps)
-    return work.model_copy(update={"pending": pending})
+    return work.model_copy(update={"pending": pending, "given_up": phase.given_up})
 
 
 def going_back(plan: RestorePlan, journal: Journal) -> tuple[RestoreStep, ...]:
@@ -73,6 +73,7 @@ class _Phase:
     ) -> None:
         self._services, self._transport, self._work = services, transport, work
         self._plan, self._journal = plan, journal
+        self.given_up = work.given_up
 
     def carry_out(self, steps: tuple[RestoreStep, ...]) -> ChangePending | None:
         """In their order; the first that fails is the end of the phase."""
@@ -90,18 +91,25 @@ class _Phase:
 
     def take_back(self, steps: tuple[RestoreStep, ...]) -> ChangePending | None:
         """Each as far as it can be: what one node refuses is no reason to leave the others. Raises at the end."""
-        failed: list[tuple[RestoreStep, list[Failed]]] = []
         for step in steps:
             doing = self._step(step, undo=True)
+            doing.without = self._not_asked(step)
             pending = doing.move(self._pending(step))
-            if doing.failed:
-                failed.append((step, doing.failed))
-            elif pending:
+            self.given_up += tuple(
+                GivenUp(step=step.name, node=each.node, error=_said(each.error)) for each in doing.failed
+            )
+            if pending and not doing.failed:
                 return pending
-        if failed:
-            step, errors = failed[0]
-            raise told(step, errors, "taking back the step")
+        if self.given_up:
+            first = self.given_up[0]
+            failed = [Failed(each.node, _again(each.error)) for each in self.given_up if each.step == first.step]
+            raise told(self._plan.step(first.step), failed, "taking back the step")
         return None
+
+    def _not_asked(self, step: RestoreStep) -> frozenset[str]:
+        """Nodes that would not take this step back; one that does not answer is not waited for at every step."""
+        away = (each.node for each in self.given_up if each.error.code == "node_unreachable")
+        return frozenset((*away, *(each.node for each in self.given_up if each.step == step.name)))
 
     def _step(self, step: RestoreStep, *, undo: bool = False) -> StepWork:
         return StepWork(self._services, self._transport, self._work.run, self._plan, self._journal, step, undo=undo)
@@ -121,7 +129,14 @@ class _Phase:
             for name in step.agree:
                 check(name, step, self._journal.reports(step), self._plan)
         except HoldfastError as error:
-            said = ErrorInfo(code=error.code, family=error.family, message=error.message, hint=error.hint)
-            self._journal.note(record.model_copy(update={"status": "failed", "error": said}))
+            self._journal.note(record.model_copy(update={"status": "failed", "error": _said(error)}))
             raise
         self._journal.note(record)
+
+
+def _said(error: HoldfastError) -> ErrorInfo:
+    return ErrorInfo(code=error.code, family=error.family, message=error.message, hint=error.hint)
+
+
+def _again(error: ErrorInfo) -> HoldfastError:
+    return PermanentError(error.code, error.message, hint=error.hint)

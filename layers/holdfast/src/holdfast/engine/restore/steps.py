@@ -31,7 +31,7 @@ class Failed:
 
 @dataclass
 class StepWork:
-    """`undo` takes the step back, with the same variables, under keys of its own."""
+    """`undo` takes the step back, with the same variables, under keys of its own. Nodes of `without` are not asked."""
 
     services: Services
     transport: Transport
@@ -41,6 +41,7 @@ class StepWork:
     step: RestoreStep
     undo: bool = False
     failed: list[Failed] = field(default_factory=list)
+    without: frozenset[str] = frozenset()
 
     @property
     def script(self) -> str:
@@ -73,7 +74,7 @@ class StepWork:
         return None
 
     def _given_up(self) -> set[str]:
-        return {each.node for each in self.failed}
+        return {each.node for each in self.failed} | self.without
 
     def _pending(self, steps: tuple[NodeStep, ...], since: datetime, now: datetime) -> ChangePending:
         wait = next_wait((now - since).total_seconds())
