@@ -95,10 +95,10 @@ class KeyCounts(StoredModel):
     """Of count_keys: live keys at a revision, by resource as etcd/format/keyspace.py names them. Where there are so
     many resources that the line would be cut, it has them packed (gzip, base64)."""
 
-    revision: int
-    keys: int
-    other: int
-    resources: dict[str, int]
+    revision: int = 0
+    keys: int = 0
+    other: int = 0
+    resources: dict[str, int] = Field(default_factory=dict)
 
     @model_validator(mode="before")
     @classmethod
