@@ -23,8 +23,7 @@ class Asker:
         folder.mkdir()
         bin_folder = folder / "bin"
         self._path = toolbox(bin_folder, shell, without=without)
-        for name in ("uname", "id"):
-            (bin_folder / name).symlink_to(str(shutil.which("busybox" if shell == "busybox" else name)))
+        (bin_folder / "id").symlink_to(str(shutil.which("busybox" if shell == "busybox" else "id")))
         if "etcdctl" not in without:
             (bin_folder / "etcdctl").symlink_to(etcd_binary("etcdctl"))
 
