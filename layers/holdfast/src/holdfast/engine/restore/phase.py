@@ -12,11 +12,13 @@ from holdfast.engine.restore.journal import EVERYBODY, Journal
 from holdfast.engine.restore.steps import Failed, StepWork, told
 from holdfast.engine.restore.stored import enter, load_plan
 from holdfast.engine.services import Services
-from holdfast.errors import HoldfastError, PermanentError
+from holdfast.errors import HoldfastError, PermanentError, RefusedError
 from holdfast.models.restore import ChangePending, GivenUp, PhaseWork, RestorePlan, RestoreStep, StepRecord
 from holdfast.models.run import ErrorInfo, Progress
 from holdfast.planning.agreement import check
 from holdfast.transports.base import Transport
+
+_FOR_A_BACKUP_S = 15
 
 
 def advance(services: Services, work: PhaseWork) -> PhaseWork:
@@ -26,7 +28,12 @@ def advance(services: Services, work: PhaseWork) -> PhaseWork:
     journal = Journal(services, run)
     steps = going_back(plan, journal) if work.phase == "Rollback" else plan.steps_of(work.phase)
     done = sum(1 for step in steps if _is_over(journal, step, undo=work.phase == "Rollback"))
-    enter(services, run, Progress(phase=work.phase, done=done, total=len(steps), unit="steps"))
+    try:
+        enter(services, run, Progress(phase=work.phase, done=done, total=len(steps), unit="steps"))
+    except RefusedError as error:
+        if error.code != "lease_held" or journal.marks:
+            raise
+        return _after_the_backup(services, work, steps)
     if work.phase != "Rollback":
         accept(services, run, plan, work.approval)
     spec = services.clusters.get(run.cluster_id)
@@ -41,6 +48,13 @@ def advance(services: Services, work: PhaseWork) -> PhaseWork:
         phase = _Phase(services, transport, work, plan, journal)
         pending = phase.take_back(steps) if work.phase == "Rollback" else phase.carry_out(steps)
     return work.model_copy(update={"pending": pending, "given_up": phase.given_up})
+
+
+def _after_the_backup(services: Services, work: PhaseWork, steps: tuple[RestoreStep, ...]) -> PhaseWork:
+    """The lease was free for backups while a person was asked: one that is at work ends in minutes."""
+    since = work.pending.since if work.pending else services.clock()
+    waiting = ChangePending(step=steps[0].name, wait_s=_FOR_A_BACKUP_S, since=since, steps=())
+    return work.model_copy(update={"pending": waiting})
 
 
 def going_back(plan: RestorePlan, journal: Journal) -> tuple[RestoreStep, ...]:
