@@ -5,7 +5,7 @@ import re
 import pytest
 
 from holdfast.state import items
-from template.stack import ROOT, resources, stack
+from template.stack import ROOT, declared_machines, resources, stack
 
 BUCKETS = {"SnapshotsBucket": "SnapshotsKey", "SecretsBucket": "SecretsKey"}
 KEPT = (*BUCKETS, *BUCKETS.values(), "Table")
@@ -92,24 +92,26 @@ def test_a_lease_is_never_removed_by_the_tables_expiry() -> None:
     assert table["TimeToLiveSpecification"]["AttributeName"] != "expires_at"
 
 
-def test_the_state_machine_logs_every_event_without_the_data() -> None:
-    (declared,) = resources("AWS::Serverless::StateMachine").values()
-    assert (declared["Logging"]["Level"], declared["Logging"]["IncludeExecutionData"]) == ("ALL", False)
+@pytest.mark.parametrize("name", ["backup", "restore", "phase"])
+def test_a_state_machine_logs_every_event_without_the_data(name: str) -> None:
+    logging = declared_machines()[name]["Logging"]
+    assert (logging["Level"], logging["IncludeExecutionData"]) == ("ALL", False)
 
 
-def test_a_stopped_execution_is_noticed() -> None:
-    events = resources("AWS::Serverless::Function")["BackupStoppedFunction"]["Events"]
+@pytest.mark.parametrize(
+    ("function", "machine"),
+    [("BackupStoppedFunction", "StateMachine"), ("RestoreStoppedFunction", "RestoreStateMachine")],
+)
+def test_a_stopped_execution_is_noticed(function: str, machine: str) -> None:
+    events = resources("AWS::Serverless::Function")[function]["Events"]
     (rule,) = events.values()
     pattern = rule["Properties"]["Pattern"]
-    assert pattern["detail"] == {
-        "stateMachineArn": [{"Ref": "StateMachine"}],
-        "status": ["ABORTED", "FAILED", "TIMED_OUT"],
-    }
+    assert pattern["detail"] == {"stateMachineArn": [{"Ref": machine}], "status": ["ABORTED", "FAILED", "TIMED_OUT"]}
 
 
 def test_every_alarm_tells_the_topic() -> None:
     alarms = resources("AWS::CloudWatch::Alarm")
-    assert len(alarms) >= 5
+    assert len(alarms) >= 8
     for name, alarm in alarms.items():
         assert alarm["AlarmActions"] == [{"Ref": "Topic"}], name
         assert alarm["TreatMissingData"] == "notBreaching", name
