@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from holdfast.cli.demo import ConsoleView
+from holdfast.cli.demo_view import ConsoleView
 from holdfast.errors import InvalidInputError, RefusedError
 from holdfast.local.demo import setting
 from holdfast.local.demo.figures import Comparison

@@ -73,7 +73,8 @@ def _lines(found: "DemoFigures") -> "Iterable[tuple[str, str]]":
     same = found.comparison
     yield "backup", found.backup_id
     yield "size", f"{human_bytes(found.raw_size)}, compressed {human_bytes(found.size)}"
-    yield "snapshot", f"{human_seconds(found.snapshot_seconds)} ({found.mb_per_second:.0f} MB/s)"
+    speed = f"{human_seconds(found.snapshot_seconds)} ({found.mb_per_second:.0f} MB/s)"
+    yield "snapshot", speed if found.mb_per_second else "less than a second, by the node's clock"
     yield (
         "whole run",
         f"{human_seconds(found.run_seconds)}, of which verification {human_seconds(found.verify_seconds)}",

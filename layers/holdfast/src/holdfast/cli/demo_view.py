@@ -1,4 +1,4 @@
-"""The story of holdfast.local.demo on a console: a spinner where something moves on a terminal, plain lines elsewhere."""
+"""The story of holdfast.local.demo on a console: a spinner where something moves on a terminal, else plain lines."""
 
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING

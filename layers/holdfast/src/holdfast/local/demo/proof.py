@@ -19,13 +19,13 @@ class Restored:
 
 
 def restore_and_compare(
-    snapshot: Path, folder: Path, source: LocalEtcd, manifest: Manifest, report: VerificationReport
+    snapshot: Path, folder: Path, source: EtcdCluster, manifest: Manifest, report: VerificationReport
 ) -> Restored:
     """Fails with `demo_mismatch` (damaged) when any of the answers differ. `seconds` is until the member is healthy."""
     began = time.monotonic()
     with restore_throwaway(snapshot, folder) as restored:
         seconds = time.monotonic() - began
-        comparison = _compare(snapshot, source.client(), manifest.source.endpoint, restored, report)
+        comparison = _compare(snapshot, source, manifest.source.endpoint, restored, report)
     if comparison.differences:
         raise DamagedError(
             "demo_mismatch", "; ".join(comparison.differences), hint="this backup is not what was stored"

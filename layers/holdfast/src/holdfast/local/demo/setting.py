@@ -1,4 +1,4 @@
-"""What the demo needs before it can begin, and what it writes: a folder, a raw snapshot, a secret, cluster.yaml."""
+"""What the demo needs before it can begin, and what it writes: a folder, a raw snapshot, access, cluster.yaml."""
 
 import json
 import shutil
@@ -11,11 +11,13 @@ from typing import Any
 import zstandard
 
 from holdfast.errors import InvalidInputError, RefusedError
-from holdfast.local import deploy, locks
+from holdfast.local import deploy, locks, nodes
 from holdfast.local.commands import python_3_13
+from holdfast.local.demo.source import Source
 from holdfast.local.etcd_binaries import etcd_binary
 from holdfast.local.etcd_cluster import LocalEtcd
 from holdfast.local.home import Home, find
+from holdfast.local.machines.kubeadm import KubeadmCluster, KubeadmMachine
 from holdfast.local.stack import StackInfo
 
 CLUSTER_ID = "demo"
@@ -26,12 +28,9 @@ SNAPSHOT = Path("tests") / "data" / "kubeadm-a.db.zst"
 CLUSTER_YAML = """\
 id: {cluster_id}
 driver: kubeadm
-description: three etcd members on this machine
+description: three {what} on this machine
 transport:
-  kind: etcd
-  endpoints:
-{endpoints}
-  credentials: {secret}
+{transport}
 schedule:
   rate: 5 minutes
 retention:
@@ -93,7 +92,22 @@ def unpack(folder: Folder) -> None:
         zstandard.ZstdDecompressor().copy_stream(packed, raw)
 
 
-def store_credentials(stack: StackInfo, source: LocalEtcd) -> None:
+def give_access(folder: Folder, stack: StackInfo, source: Source) -> str:
+    """To nodes by Run Command, to an etcd alone by its client certificate. What was done, in words."""
+    if isinstance(source, KubeadmCluster):
+        for node in source.nodes:
+            nodes.register(folder.home, instance_of(node), node.enter())
+        return "Register the nodes with Run Command, which asks for no sshd and no key"
+    _store_credentials(stack, source)
+    return "Store the client certificate in Secrets Manager"
+
+
+def instance_of(node: KubeadmMachine) -> str:
+    """Its id with Systems Manager, from its place in the cluster: n1 is the first."""
+    return f"mi-{int(node.name.removeprefix('n')):017x}"
+
+
+def _store_credentials(stack: StackInfo, source: LocalEtcd) -> None:
     """The client certificate, under the key that the functions may decrypt with."""
     secret = {
         "ca": source.tls.ca.get_secret_value(),
@@ -104,14 +118,21 @@ def store_credentials(stack: StackInfo, source: LocalEtcd) -> None:
     client.create_secret(Name=SECRET, SecretString=json.dumps(secret), KmsKeyId=stack.outputs["SecretsKeyArn"])
 
 
-def write_cluster_file(folder: Folder, source: LocalEtcd) -> Path:
-    endpoints = "\n".join(f"    - {endpoint}" for endpoint in source.endpoints)
-    text = CLUSTER_YAML.format(cluster_id=CLUSTER_ID, endpoints=endpoints, secret=SECRET)
+def write_cluster_file(folder: Folder, source: Source) -> Path:
+    if isinstance(source, KubeadmCluster):
+        what, lines = "control-plane nodes", ["kind: ssm", "nodes:"]
+        lines += [f"  - {{name: {node.name}, instance: {instance_of(node)}}}" for node in source.nodes]
+    else:
+        what, lines = "etcd members", ["kind: etcd", "endpoints:"]
+        lines += [*(f"  - {endpoint}" for endpoint in source.endpoints), f"credentials: {SECRET}"]
+    text = CLUSTER_YAML.format(cluster_id=CLUSTER_ID, what=what, transport="\n".join(f"  {line}" for line in lines))
     folder.cluster_file.write_text(text)
     return folder.cluster_file
 
 
 def clean_work(folder: Folder) -> None:
+    """The nodes are gone by now, and Run Command is to know them no more."""
+    shutil.rmtree(folder.home.nodes, ignore_errors=True)
     shutil.rmtree(folder.work, ignore_errors=True)
 
 
