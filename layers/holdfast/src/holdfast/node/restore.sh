@@ -267,7 +267,7 @@ at_or_now() { # sets at to a revision that can be read: 0 stands for now, and so
 }
 
 number() { # NAME, with JSON on standard input: 0 where it is left out
-	value=$(tr -d ' \n' | sed -n "s/.*\"$1\":\"\{0,1\}\([0-9][0-9]*\).*/\1/p")
+	value=$(tr -d ' \n' | sed -n "s/.*\"$1\":\"\{0,1\}\(-\{0,1\}[0-9][0-9]*\).*/\1/p")
 	echo "${value:-0}"
 }
 
@@ -275,8 +275,11 @@ ask_api() { # METHOD PATH [BODY]: the API server's answer, as one line; fails wh
 	method=$1 where=$api_url$2
 	shift 2
 	[ $# -eq 0 ] || set -- -H 'Content-Type: application/json' -d "$1"
-	curl -q -sS -f -g -m 15 --noproxy '*' --cacert "$api_ca" --cert "$api_cert" --key "$api_key" -X "$method" "$@" "$where" |
-		tr -d '\n'
+	answer=$(curl -q -sS -f -g -m 15 --noproxy '*' --cacert "$api_ca" --cert "$api_cert" --key "$api_key" \
+		-X "$method" "$@" "$where")
+	failed=$?
+	printf '%s' "$answer" | tr -d '\n'
+	return $failed
 }
 
 # Quorum. A voter counts as healthy when it answers a read that all have to agree to.

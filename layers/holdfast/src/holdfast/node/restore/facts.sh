@@ -11,7 +11,7 @@ first_container() { # FILE: the name of a pod's first container, in kubectl's YA
 		{ match($0, /^ */); column = RLENGTH }
 		column < outer || (column == outer && substr($0, column + 1, 1) != "-") { exit }
 		substr($0, column + 1, 2) == "- " && !keys { keys = column + 2; $0 = sprintf("%" keys "s", "") substr($0, keys + 1); column = keys }
-		column == keys && match($0, /^ *name: */) { name = substr($0, RLENGTH + 1); gsub(/["\047 \r]/, "", name); print name; exit }
+		column == keys && match($0, /^ *name: */) { name = substr($0, RLENGTH + 1); sub(/ #.*/, "", name); gsub(/["\047 \r]/, "", name); print name; exit }
 	' "$1"
 }
 pods() {

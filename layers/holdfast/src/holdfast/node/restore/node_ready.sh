@@ -3,8 +3,9 @@
 # Variables: api_url, api_ca, api_cert, api_key, node_name, limit_s.
 renewed=""
 renew_time() {
-	said=$(ask_api GET "/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases/$node_name" 2>&1) || return 1
-	printf '%s' "$said" | sed -n 's/.*"renewTime": *"\([^"]*\)".*/\1/p'
+	lease=$(ask_api GET "/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases/$node_name" 2>&1) ||
+		{ printf '%s' "$lease" && return 1; }
+	printf '%s' "$lease" | sed -n 's/.*"renewTime": *"\([^"]*\)".*/\1/p'
 }
 node_is_ready() {
 	now=$(renew_time) || { said=$now && return 1; }
