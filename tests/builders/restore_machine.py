@@ -32,7 +32,8 @@ from holdfast.models.restore import (
 )
 from holdfast.models.run import CaughtError, ErrorInfo, Outcome, StatusChangeEvent
 
-ATTEMPTS = 5
+# As phase.asl.json: six retries.
+ATTEMPTS = 7
 # No run of a test looks as often.
 LOOKS = 400
 _ABORTED = ErrorInfo(code="run_aborted", family="permanent", message="the run was aborted")

@@ -28,6 +28,7 @@ from holdfast.models.restore import ChangeRequest, ChangeRun, ChangeState, Execu
 from holdfast.models.run import Outcome
 from holdfast.planning.naming import run_key, token_of_run
 from holdfast.state.memory import MemoryLeases
+from holdfast.storage.memory import MemoryBucket
 from holdfast.transports.base import Running, Transport
 from holdfast.transports.ssh.connection import SshDeadlines
 from holdfast.transports.ssh.transport import SshNodes
@@ -65,6 +66,13 @@ class RestoreServices(NodeServices):
         super().at(url, node_url)
         self.clock = lambda: datetime.now(UTC) + self.ahead  # type: ignore[assignment]
         return self
+
+    def keep_records_in_memory(self) -> None:
+        """From now on, with what there is: a run has some hundred small objects. What nodes fetch stays."""
+        kept = MemoryBucket()
+        for each in self.store.list(""):  # type: ignore[union-attr]
+            kept.put(each.key, self.store.read(each.key))  # type: ignore[union-attr]
+        self.store = kept
 
     def reach(self, spec: SshTransport) -> RestoreNodes:
         self.reached = RestoreNodes(spec, client_key(), client_key(), deadlines=_DEADLINES)
@@ -152,6 +160,7 @@ class RestoreScene:
         if self.first is None:
             outcome = self.restore()
             assert outcome.status == "succeeded", outcome.error
+            self.services.keep_records_in_memory()
         assert self.first is not None
         return self.first
 
