@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,10 +26,18 @@ MACHINE = {
             "Choices": [
                 {"Variable": "$.cluster", "StringEquals": "slow", "Next": "Snapshot"},
                 {"Variable": "$.cluster", "StringEquals": "broken", "Next": "Failed"},
+                {"Variable": "$.cluster", "StringEquals": "asking", "Next": "Approval"},
             ],
             "Default": "Finished",
         },
         "Snapshot": {"Type": "Wait", "Seconds": 600, "Next": "Finished"},
+        "Approval": {
+            "Type": "Task",
+            "Resource": "arn:aws:states:::sqs:sendMessage.waitForTaskToken",
+            "Parameters": {"QueueUrl": "tokens", "MessageBody.$": "$$.Task.Token"},
+            "TimeoutSeconds": 600,
+            "Next": "Finished",
+        },
         "Finished": {"Type": "Pass", "End": True},
         "Failed": {"Type": "Fail", "Error": "PermanentError", "Cause": "no member answers"},
     },
@@ -37,24 +46,35 @@ MACHINE = {
 
 @dataclass(frozen=True)
 class Machine:
-    """`finish` lets an execution of the given cluster come to where it stops; in memory it says how that looks."""
+    """`finish` lets an execution of the given cluster come to where it stops; in memory it says how that looks. `token`
+    is that of the question which an execution of the cluster "asking" waits for."""
 
     executions: Executions
     finish: Callable[[str, str], None]
+    token: Callable[[], str]
 
 
 @pytest.fixture(params=["memory", "stepfunctions"])
 def machine(request: pytest.FixtureRequest) -> Iterator[Machine]:
     if request.param == "memory":
         memory = MemoryExecutions()
-        yield Machine(memory, lambda name, cluster: _play(memory, name, cluster))
+        yield Machine(memory, lambda name, cluster: _play(memory, name, cluster), lambda: _wait_for_one(memory))
         return
+    with _stepfunctions() as machine:
+        yield machine
+
+
+@contextmanager
+def _stepfunctions() -> Iterator[Machine]:
     with moto_aws({"stepfunctions": {"execute_state_machine": True}}) as client:
         states = client("stepfunctions")
         role = f"arn:aws:iam::{ACCOUNT}:role/machine"
-        states.create_state_machine(name="backup", definition=json.dumps(MACHINE), roleArn=role)
+        sqs = client("sqs")
+        queue = sqs.create_queue(QueueName="tokens")["QueueUrl"]
+        definition = json.dumps(MACHINE).replace('"tokens"', json.dumps(queue))
+        states.create_state_machine(name="backup", definition=definition, roleArn=role)
         executions = StepFunctionsExecutions(states, ARN)
-        yield Machine(executions, lambda name, _: _wait(executions, name))
+        yield Machine(executions, lambda name, _: _wait(executions, name), lambda: _received(sqs, queue))
         for execution in states.list_executions(stateMachineArn=ARN, statusFilter="RUNNING")["executions"]:
             states.stop_execution(executionArn=execution["executionArn"])
 
@@ -64,6 +84,18 @@ def _play(memory: MemoryExecutions, name: str, cluster: str) -> None:
         memory.enter(name, phase)
     failure = {"error": "PermanentError", "cause": "no member answers"} if cluster == "broken" else {}
     memory.finish(name, **failure)
+
+
+def _wait_for_one(memory: MemoryExecutions) -> str:
+    memory.wait_for("token-1")
+    return "token-1"
+
+
+def _received(sqs: Any, queue: str) -> str:
+    for _ in range(10_000):
+        for message in sqs.receive_message(QueueUrl=queue).get("Messages", []):
+            return str(message["Body"])
+    raise AssertionError("no question was asked")
 
 
 def _wait(executions: Executions, name: str) -> None:
@@ -123,6 +155,75 @@ def test_an_unknown_name_is_named(machine: Machine) -> None:
     assert caught.value.code == "run_unknown"
 
 
+def test_an_execution_is_stopped(machine: Machine) -> None:
+    start(machine, NAME, "slow")
+
+    machine.executions.stop(NAME, "ops aborted it")
+
+    assert machine.executions.view(NAME).status == "ABORTED"
+
+
+def test_a_stop_leaves_an_execution_as_it_is_that_is_over(machine: Machine) -> None:
+    start(machine, NAME, "prod-1")
+    machine.finish(NAME, "prod-1")
+
+    machine.executions.stop(NAME, "ops aborted it")
+
+    assert machine.executions.view(NAME).status == "SUCCEEDED"
+
+
+def test_an_execution_that_is_to_be_stopped_and_unknown_is_named(machine: Machine) -> None:
+    with pytest.raises(PermanentError, match="nothing-1") as caught:
+        machine.executions.stop("nothing-1", "ops aborted it")
+
+    assert caught.value.code == "run_unknown"
+
+
+def answered(machine: Machine, *, well: bool) -> str:
+    """The token of a question that is answered now."""
+    start(machine, NAME, "asking")
+    token = machine.token()
+    if well:
+        machine.executions.answer(token, "{}")
+    else:
+        machine.executions.decline(token, "Holdfast.Declined", "ops declined it")
+    return token
+
+
+@pytest.mark.parametrize("well", [True, False])
+def test_a_question_is_answered_once(machine: Machine, *, well: bool) -> None:
+    token = answered(machine, well=well)
+
+    with pytest.raises(PermanentError) as answered_again:
+        machine.executions.answer(token, "{}")
+    with pytest.raises(PermanentError) as declined_again:
+        machine.executions.decline(token, "Holdfast.Declined", "ops declined it")
+    assert answered_again.value.code == declined_again.value.code == "question_closed"
+
+
+def test_a_token_that_nobody_waits_with_is_refused(machine: Machine) -> None:
+    with pytest.raises(PermanentError) as caught:
+        machine.executions.answer("no-such-token", "{}")
+
+    assert caught.value.code == "question_closed"
+
+
+@pytest.mark.parametrize(
+    ("well", "expected"),
+    [
+        (True, ExecutionView(NAME, "SUCCEEDED", ("Started", "Approval", "Finished"))),
+        (False, ExecutionView(NAME, "FAILED", ("Started", "Approval"), "Holdfast.Declined", "ops declined it")),
+    ],
+)
+def test_an_answer_lets_the_state_go_on_and_a_refusal_fails_it(expected: ExecutionView, *, well: bool) -> None:
+    """In memory nothing runs by itself."""
+    with _stepfunctions() as machine:
+        answered(machine, well=well)
+        machine.finish(NAME, "asking")
+
+        assert machine.executions.view(NAME) == expected
+
+
 def test_a_missing_state_machine_is_named() -> None:
     """On AWS, asking for an execution of a missing state machine says that the execution does not exist."""
     with moto_aws() as client:
@@ -164,6 +265,9 @@ def test_a_long_history_is_read_to_its_end_and_a_redrive_is_running() -> None:
 CALLS: list[Callable[[Executions], object]] = [
     lambda executions: executions.start(NAME, PAYLOAD),
     lambda executions: executions.view(NAME),
+    lambda executions: executions.stop(NAME, "ops aborted it"),
+    lambda executions: executions.answer("token", "{}"),
+    lambda executions: executions.decline("token", "Holdfast.Declined", "ops declined it"),
 ]
 
 

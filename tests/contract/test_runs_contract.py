@@ -7,6 +7,7 @@ import pytest
 from builders.runs import NOON, failed, run_record, succeeded
 from builders.states import State
 from holdfast.errors import PermanentError
+from holdfast.models.approval import Question
 from holdfast.models.run import Progress
 
 
@@ -87,3 +88,73 @@ def test_a_list_of_runs_shows_how_they_ended(state: State) -> None:
     state.runs.close(succeeded("run-a"))
 
     assert [record.status for record in state.runs.list("prod-1", 1)] == ["succeeded"]
+
+
+QUESTION = Question(
+    token="a-token",
+    digest="ab" * 32,
+    asked_at=NOON,
+    expires_at=NOON + timedelta(hours=24),
+)
+
+
+def test_a_question_is_noted_until_it_is_answered(state: State) -> None:
+    record = run_record(job="restore", execution="run-a")
+    state.runs.open(record)
+
+    state.runs.ask("prod-1", record.run_id, QUESTION)
+    assert state.runs.get("prod-1", record.run_id) == record.model_copy(update={"question": QUESTION})
+
+    state.runs.ask("prod-1", record.run_id, None)
+    assert state.runs.get("prod-1", record.run_id) == record
+
+
+def test_a_later_question_replaces_the_earlier(state: State) -> None:
+    state.runs.open(run_record("run-a"))
+    state.runs.ask("prod-1", "run-a", QUESTION)
+    later = QUESTION.model_copy(update={"token": "another"})
+    state.runs.ask("prod-1", "run-a", later)
+
+    assert state.runs.get("prod-1", "run-a").question == later
+
+
+def test_progress_keeps_the_question(state: State) -> None:
+    state.runs.open(run_record("run-a"))
+    state.runs.ask("prod-1", "run-a", QUESTION)
+    state.runs.progress("prod-1", "run-a", Progress(phase="Approval"))
+
+    assert state.runs.get("prod-1", "run-a").question == QUESTION
+
+
+def test_a_question_of_a_run_that_was_never_opened_stores_nothing(state: State) -> None:
+    state.runs.ask("prod-1", "ghost", QUESTION)
+    state.runs.ask("prod-1", "ghost", None)
+
+    assert state.runs.list("prod-1", 10) == []
+
+
+def test_a_run_that_has_ended_waits_for_no_answer(state: State) -> None:
+    state.runs.open(run_record("run-a"))
+    state.runs.ask("prod-1", "run-a", QUESTION)
+    state.runs.close(failed(run_id="run-a"))
+
+    assert state.runs.get("prod-1", "run-a").question is None
+
+
+def test_a_run_that_is_opened_again_has_neither_outcome_nor_question(state: State) -> None:
+    state.runs.open(run_record("run-a", job="restore", execution="run-a"))
+    state.runs.progress("prod-1", "run-a", Progress(phase="Restore", done=2, total=4, unit="steps"))
+    state.runs.ask("prod-1", "run-a", QUESTION)
+    state.runs.close(failed(run_id="run-a"))
+
+    again = run_record("run-a", job="restore", execution="run-a-2", progress=Progress(phase="Restore"))
+    state.runs.reopen(again)
+
+    assert state.runs.get("prod-1", "run-a") == again
+    assert [(record.status, record.outcome) for record in state.runs.list("prod-1", 5)] == [("running", None)]
+
+
+def test_a_run_is_opened_again_where_there_was_none(state: State) -> None:
+    state.runs.reopen(run_record("run-a"))
+
+    assert state.runs.get("prod-1", "run-a") == run_record("run-a")
