@@ -23,6 +23,7 @@ from holdfast.engine.verification import verify_backup
 from holdfast.etcd.base import EtcdCluster
 from holdfast.etcd.client import GrpcEtcdCluster
 from holdfast.executions.memory import MemoryExecutions
+from holdfast.identity.memory import MemoryIdentity
 from holdfast.models.cluster import ClusterSpec, EtcdTransport, KubernetesTransport, NodeTransport
 from holdfast.models.credentials import EtcdTls
 from holdfast.models.run import BackupRequest
@@ -83,7 +84,8 @@ class BenchServices:
         self.secrets_grants = self.grants
         self.clusters, self.leases, self.runs = MemoryClusters(), MemoryLeases(), MemoryRuns()
         self.credentials = MemoryCredentials({SECRET: json.dumps(job.tls)})
-        self.schedules, self.executions, self.notifier = MemorySchedules(), MemoryExecutions(), MemoryNotifier()
+        self.schedules, self.executions, self.changes = MemorySchedules(), MemoryExecutions(), MemoryExecutions()
+        self.notifier, self.identity = MemoryNotifier(), MemoryIdentity()
         transport = {"kind": "etcd", "endpoints": job.endpoints, "credentials": SECRET}
         spec = ClusterSpec.model_validate({"id": CLUSTER, "driver": "kubeadm", "transport": transport})
         self.clusters.put(spec, replace=True)
