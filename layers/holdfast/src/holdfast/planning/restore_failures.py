@@ -36,8 +36,7 @@ _PERMANENT: dict[str, str] = {
     "member_change_failed": f"The message has etcd's own words; mend it, {_RESUME}",
     "node_not_ready": f"`journalctl -u kubelet` on the node says why it does not reach the API; mend it, {_RESUME}",
     "restore_bundle_missing": "The bundle was removed from the node meanwhile; start the restore anew.",
-    "restore_data_in_the_way": "Something started etcd meanwhile. Look at what it wrote and move it away; "
-    f"{_RESUME}",
+    "restore_data_in_the_way": f"Something started etcd meanwhile. Look at what it wrote and move it away; {_RESUME}",
     "restore_disk_full": f"Make room on the node, {_RESUME}",
     "restore_etcd_still_runs": f"Find that process and end it (`fuser` names it), {_RESUME}",
     "restore_layout_unsupported": "This node keeps its data in a way that cannot be exchanged by a rename; "
