@@ -67,10 +67,10 @@ format: setup ## put the code into its format and repair what ruff can repair
 test: check ## everything that a clean checkout can run
 	$(BIN)/pytest --quiet
 
-e2e: setup ## the same backups against a real cluster (HOLDFAST_E2E_KUBECONFIG, HOLDFAST_E2E_SSH_CONFIG; tests/README.md)
+e2e: setup ## the same backups against a real cluster, and restores with HOLDFAST_E2E_RESTORE=yes (tests/README.md)
 	$(BIN)/pytest --quiet tests/cluster
 
-demo: setup ## the main job on this machine, start to end: schedule, backup, verification, restore
+demo: setup ## the main job on this machine: schedule, backup, verification; the cluster destroyed, restored with an approval
 	$(BIN)/holdfast demo
 
 local: setup ## start the embedded AWS stack and deploy template.yaml into it
