@@ -10,6 +10,7 @@ from builders.runs import NOON
 from builders.states import State
 from holdfast.errors import RefusedError
 from holdfast.state.base import Leases
+from holdfast.state.failures import LeaseHeldError
 
 SOON = NOON + timedelta(minutes=15)
 RACES = 15
@@ -30,6 +31,8 @@ def test_a_lease_that_is_held_is_refused_with_its_owner_and_its_end(state: State
         state.leases.acquire("prod-1", "run-b", now=NOON + timedelta(minutes=14), expires_at=SOON)
 
     assert caught.value.code == "lease_held"
+    assert isinstance(caught.value, LeaseHeldError)
+    assert caught.value.owner == "run-a"
     assert "run-a" in caught.value.message
     assert "2026-11-20T12:15:00Z" in caught.value.message
 

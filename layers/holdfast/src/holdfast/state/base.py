@@ -29,7 +29,7 @@ class ClusterRegistry(Protocol):
 class Leases(Protocol):
     def acquire(self, cluster_id: str, owner: str, *, now: datetime, expires_at: datetime) -> None:
         """One run per cluster. Free, expired or already ours: taken until `expires_at`. Held by another run that has
-        not expired: RefusedError `lease_held`, naming the owner and the expiry."""
+        not expired: LeaseHeldError `lease_held`, naming the expiry and the owner, which is its `owner` too."""
 
     def renew(self, cluster_id: str, owner: str, *, expires_at: datetime) -> None:
         """Go on holding it until `expires_at`, also when it has expired and nobody took it. Given back, or taken over

@@ -21,11 +21,20 @@ def cluster_exists(cluster_id: str) -> RefusedError:
     )
 
 
-def lease_held(cluster_id: str, owner: str, expires_at: datetime) -> RefusedError:
-    return RefusedError(
+class LeaseHeldError(RefusedError):
+    """`lease_held`; `owner` is the run that is at work."""
+
+    def __init__(self, code: str, message: str, *, hint: str = "", owner: str = "") -> None:
+        super().__init__(code, message, hint=hint)
+        self.owner = owner
+
+
+def lease_held(cluster_id: str, owner: str, expires_at: datetime) -> LeaseHeldError:
+    return LeaseHeldError(
         "lease_held",
         f"another run is at work on {cluster_id}: {owner} holds the lease until {expires_at:%Y-%m-%dT%H:%M:%SZ}",
         hint="wait until that run ends; if it died, its lease is free after the time above",
+        owner=owner,
     )
 
 
