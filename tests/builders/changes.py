@@ -49,7 +49,7 @@ def restore_plan(**changes: Any) -> RestorePlan:
         "counts": {"pods": 3, "configmaps": 4},
         "findings": (Finding(level="warn", code="clock_off", text="n2 is late", hint="Start its time service."),),
         "steps": (
-            step("stop-api", "Shutdown", "stop_pods", undo="start_pods"),
+            step("stop-api", "Shutdown", "stop_pods", undo="put_pods_back"),
             step("fetch", "Restore", "fetch", undo="forget_new", grant="snapshot"),
             step("swap", "Restore", "swap", no_return=True),
             step("start-api", "RestartCluster", "start_api", one_by_one=True),

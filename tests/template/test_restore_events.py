@@ -29,7 +29,7 @@ BEGUN = datetime(2026, 11, 20, 16, 0, 5, tzinfo=UTC)
 RUN = ChangeRun.model_validate(sample("restore_approval-console")["run"])
 PODS = {
     node.change("stop_pods"): {"stopped": ["kube-apiserver"]},
-    node.change("start_pods"): {"started": ["kube-apiserver"]},
+    node.change("put_pods_back"): {"back": ["kube-apiserver"]},
 }
 
 

@@ -87,7 +87,7 @@ def lines_of_the_plan() -> list[str]:
 def test_values_are_quoted_secrets_are_only_named_and_undo_is_told() -> None:
     text = "\n".join(lines_of_the_plan())
     assert "n1, n2, n3: fetch data_dir=/var/lib/etcd limit_s=300 snapshot_url=<presigned when the step starts" in text
-    assert "undone by start_pods" in text
+    assert "undone by put_pods_back" in text
     assert "one node after the other" in text
     assert "not undone" in text
     assert "by Holdfast itself, on no node" in text
@@ -95,4 +95,4 @@ def test_values_are_quoted_secrets_are_only_named_and_undo_is_told() -> None:
 
 
 def test_scripts_are_those_of_the_plan_and_what_takes_them_back() -> None:
-    assert set(scripts_of(restore_plan())) == {"stop_pods", "start_pods", "fetch", "forget_new", "swap", "start_api"}
+    assert set(scripts_of(restore_plan())) == {"stop_pods", "put_pods_back", "fetch", "forget_new", "swap", "start_api"}

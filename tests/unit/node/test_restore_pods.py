@@ -104,7 +104,25 @@ def test_a_pod_that_does_not_start_is_told(node: RestoreNode) -> None:
     assert names(node.manifests) == FILES
 
 
-@pytest.mark.parametrize("script", ["stop_pods", "start_pods"])
+def test_pods_that_were_stopped_are_put_back(node: RestoreNode) -> None:
+    node.done("stop_pods")
+    for _ in range(2):
+        assert node.done("put_pods_back") == {"back": list(PODS), "down": []}
+        assert names(node.manifests) == FILES
+    assert not node.aside.exists()
+
+
+def test_pods_are_put_back_also_when_they_do_not_run(node: RestoreNode) -> None:
+    """In a disaster etcd was down before it was stopped, and the API server ends without it."""
+    node.done("stop_pods")
+    node.stubs = {"crictl": "exit 0", "ctr": "exit 0"}
+    assert node.done("put_pods_back") == {"back": list(PODS), "down": list(PODS)}
+    assert names(node.manifests) == FILES
+    node.stubs = {"crictl": 'case "$*" in "ps --name ^etcd\\$ -q") echo 0123 ;; esac', "ctr": "exit 0"}
+    assert node.done("put_pods_back") == {"back": list(PODS), "down": ["kube-apiserver"]}
+
+
+@pytest.mark.parametrize("script", ["stop_pods", "start_pods", "put_pods_back"])
 def test_a_manifest_that_is_nowhere_is_missed(node: RestoreNode, script: str) -> None:
     (node.manifests / FILES[1]).unlink()
     assert node.run(script).code == "restore_manifest_missing"
@@ -150,6 +168,15 @@ def test_a_unit_is_stopped_and_started(node: RestoreNode) -> None:
     for script in ("stop_unit", "stop_unit", "start_unit", "start_unit"):
         assert node.done(script) == {"unit": "etcd.service"}
     assert (node.folder / "active").exists()
+
+
+def test_a_unit_is_put_back_also_when_it_does_not_become_active(node: RestoreNode) -> None:
+    node.stubs = {"systemctl": UNIT.format(folder=node.folder, start=f": >{node.folder}/active")}
+    assert node.done("put_unit_back") == {"back": ["etcd.service"], "down": []}
+    node.stubs = {"systemctl": UNIT.format(folder=node.folder / "none", start=":")}
+    assert node.done("put_unit_back") == {"back": ["etcd.service"], "down": ["etcd.service"]}
+    node.stubs = {"systemctl": "echo 'Unit etcd.service not found.' >&2; exit 5"}
+    assert node.run("put_unit_back").code == "restore_unit_failed"
 
 
 def test_a_unit_that_does_not_start_is_told(node: RestoreNode) -> None:

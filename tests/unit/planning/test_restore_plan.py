@@ -133,6 +133,13 @@ def test_everything_before_the_point_of_no_return_can_be_taken_back(plan: Restor
 
 
 @every
+def test_what_is_stopped_is_put_back_whether_it_ran_before_or_not(plan: RestorePlan) -> None:
+    """In a disaster it was down, and no start of it would ever be seen."""
+    undone = {step.undo for step in plan.steps if step.script in ("stop_pods", "stop_unit")}
+    assert undone <= {"put_pods_back", "put_unit_back"}
+
+
+@every
 def test_nothing_after_the_point_of_no_return_pretends_to_be_taken_back(plan: RestorePlan) -> None:
     assert [step.name for step in plan.steps[no_return(plan) :] if step.undo] == []
 
@@ -273,7 +280,7 @@ def test_external_etcd_stops_units_and_the_api_servers_of_other_hosts() -> None:
     plan = planned(Shape(external=True))
     assert {command.node for command in plan.step("stop-api").commands} == {"n1", "n2", "n3"}
     stop = plan.step("stop-etcd")
-    assert (stop.script, stop.undo) == ("stop_unit", "start_unit")
+    assert (stop.script, stop.undo) == ("stop_unit", "put_unit_back")
     assert [command.values["unit"] for command in stop.commands] == ["etcd.service"] * 3
     assert plan.step("rebuild").commands[0].values["how"] == "host"
     assert {command.node for command in plan.step("restart-kubelet").commands} == {"n1", "n2", "n3"}

@@ -34,6 +34,14 @@ class StartedPods(StoredModel):
     started: tuple[Words, ...]
 
 
+class BackReport(StoredModel):
+    """Of put_pods_back and put_unit_back: containers, or a unit, that are as they were before they were stopped. `down`
+    are those that do not run: they may not have run before."""
+
+    back: tuple[Words, ...]
+    down: tuple[Words, ...] = ()
+
+
 class UnitReport(StoredModel):
     """Of stop_unit and start_unit."""
 
@@ -162,8 +170,10 @@ REPORTS: dict[str, type[StoredModel]] = {
     "facts": RestoreFacts,
     "stop_pods": StoppedPods,
     "start_pods": StartedPods,
+    "put_pods_back": BackReport,
     "stop_unit": UnitReport,
     "start_unit": UnitReport,
+    "put_unit_back": BackReport,
     "fetch": FetchReport,
     "rebuild": RebuildReport,
     "forget_new": ForgetReport,

@@ -63,7 +63,7 @@ def stop_api(run_id: str, nodes: Nodes) -> RestoreStep | None:
             commands=tuple(values.on(each, values.pods(run_id, each, names)) for each in having(nodes, names)),
             timeout_s=PODS_S + SLACK_S,
             done_when="no container of these names runs on any node",
-            undo="start_pods",
+            undo="put_pods_back",
         )
     )
 
@@ -78,7 +78,7 @@ def stop_etcd(run_id: str, nodes: Nodes) -> list[RestoreStep | None]:
         commands=tuple(values.on(each, values.pods(run_id, each, (CONTAINER,))) for each in pods),
         timeout_s=PODS_S + SLACK_S,
         done_when="no container named etcd runs",
-        undo="start_pods",
+        undo="put_pods_back",
     )
     unit = step.model_copy(
         update={
@@ -87,7 +87,7 @@ def stop_etcd(run_id: str, nodes: Nodes) -> list[RestoreStep | None]:
             "commands": tuple(values.on(each, values.unit(each)) for each in units),
             "timeout_s": UNIT_S + SLACK_S,
             "done_when": "systemd says that the unit is inactive",
-            "undo": "start_unit",
+            "undo": "put_unit_back",
         }
     )
     return [needed(step), needed(unit)]
