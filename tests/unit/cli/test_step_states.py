@@ -25,6 +25,7 @@ def marks(*words: str) -> list[Mark]:
         (("n1 1 do started", "n1 1 do failed"), "failed"),
         (("n1 1 do failed", "n1 2 do started"), "at work"),
         (("n1 1 do failed", "n1 2 do done"), "done"),
+        (("n1 1 do done", "n1 2 do started"), "at work"),
         (("n1 1 do done", "n1 1 undo started"), "going back"),
         (("n1 1 do done", "n1 1 undo done"), "taken back"),
         (("n1 1 do started", "n1 1 undo failed"), "not taken back"),

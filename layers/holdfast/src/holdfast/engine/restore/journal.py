@@ -1,9 +1,12 @@
-"""What was done, step by step and node by node: one small object per fact, put once, so that nothing overwrites it.
+"""What was done, step by step and node by node: one small object per fact, put once: the first one stays.
 
     <cluster>/runs/<run>/steps/<step>.<node>.<attempt>.<do|undo>.<started|done|failed>.json
 
 A LIST tells how far a run is; the objects themselves hold what scripts said. A function that dies after a command ran
 and before it could note so leaves "started": the step's own directory on the node then tells the rest.
+
+What the nodes of a step said counts until it was held against each other in vain: then the nodes are asked again, each
+under an attempt past those that did not agree.
 """
 
 from dataclasses import dataclass
@@ -51,19 +54,25 @@ class Journal:
         mark = Mark(record.step, record.node, record.attempt, record.undo, record.status)
         if mark in self._marks:
             return
-        self._services.writer.put(self._key(mark), record.model_dump_json(indent=2).encode())
+        try:
+            self._services.writer.put_if_absent(self._key(mark), record.model_dump_json(indent=2).encode())
+        except RefusedError as error:
+            if error.code != "object_exists":  # another look has noted the same fact meanwhile, with its own time
+                raise
         self._marks.add(mark)
 
     def attempt(self, step: str, node: str) -> int:
-        """The attempt that counts: the last one, or the next after one that failed."""
+        """The attempt that counts: the last one, or the next after one that failed or that no agreement came of."""
         last = max((mark.attempt for mark in self._of(step, node)), default=1)
+        if last <= (void := self._void(step)):
+            return void + 1
         failed = any(
             mark.attempt == last and not mark.undo and mark.status == "failed" for mark in self._of(step, node)
         )
         return last + 1 if failed else last
 
     def is_done(self, step: RestoreStep, node: str) -> bool:
-        return self._has(step.name, node, undo=False, status="done")
+        return any(mark.node == node for mark in self._done(step.name))
 
     def is_agreed(self, step: RestoreStep) -> bool:
         return not step.agree or self._has(step.name, EVERYBODY, undo=False, status="done")
@@ -86,9 +95,31 @@ class Journal:
         return any(mark.undo for mark in self._marks)
 
     def reports(self, step: RestoreStep) -> dict[str, dict[str, object]]:
-        """What the step's script said on each node where it is done."""
-        done = [mark for mark in self._marks if mark.step == step.name and not mark.undo and mark.status == "done"]
-        return {mark.node: self._read(mark).report for mark in done if mark.node != EVERYBODY}
+        """What the step's script said on each node where it is done, at the last attempt."""
+        last = {mark.node: mark for mark in self._done(step.name)}
+        return {node: self._read(mark).report for node, mark in last.items()}
+
+    def held_at(self, step: RestoreStep) -> int:
+        """The attempt of holding against each other what the nodes said: the newest of theirs."""
+        return max((mark.attempt for mark in self._done(step.name)), default=1)
+
+    def _done(self, step: str) -> list[Mark]:
+        """Of the nodes, as far as it counts; the last attempt last."""
+        void = self._void(step)
+        mine = (mark for mark in self._marks if mark.step == step and not mark.undo and mark.status == "done")
+        return sorted(mark for mark in mine if mark.node != EVERYBODY and mark.attempt > void)
+
+    def _void(self, step: str) -> int:
+        """Up to this attempt, what the nodes said did not agree. 0 when it did, or was not held against each other."""
+        if self._has(step, EVERYBODY, undo=False, status="done"):
+            return 0
+        return max((mark.attempt for mark in self._of(step, EVERYBODY)), default=0)
+
+    def still_down(self) -> tuple[str, ...]:
+        """What does not run although its stop was taken back, in words: no failure, but to be told."""
+        undone = sorted(mark for mark in self._marks if mark.undo and mark.status == "done")
+        down = [(mark.node, name) for mark in undone for name in self._read(mark).report.get("down", ())]
+        return tuple(f"{name} on {node} is back and does not run; it may have been down before" for node, name in down)
 
     def records(self) -> tuple[StepRecord, ...]:
         """All of them, in the order of time."""

@@ -10,32 +10,39 @@ from holdfast.engine.looking import node_transport
 from holdfast.engine.restore.approving import accept
 from holdfast.engine.restore.journal import EVERYBODY, Journal
 from holdfast.engine.restore.steps import Failed, StepWork, told
-from holdfast.engine.restore.stored import enter, load_plan
+from holdfast.engine.restore.stored import enter, load_plan, refuse_lost
 from holdfast.engine.services import Services
 from holdfast.errors import HoldfastError, PermanentError, RefusedError
 from holdfast.models.restore import ChangePending, GivenUp, PhaseWork, RestorePlan, RestoreStep, StepRecord
 from holdfast.models.run import ErrorInfo, Progress
 from holdfast.planning.agreement import check
+from holdfast.state.failures import LeaseHeldError
 from holdfast.transports.base import Transport
 
+# What an approved run waits for before its first step, and how long until it looks again.
+FOR_A_BACKUP = "backup-at-work"
 _FOR_A_BACKUP_S = 15
 
 
 def advance(services: Services, work: PhaseWork) -> PhaseWork:
     """One look. PermanentError with a step's own code when it failed on a node, `approval_missing` and
-    `approval_of_other_plan` when nobody may carry the plan out."""
+    `approval_of_other_plan` when nobody may carry the plan out; RefusedError `past_no_return` for a way back that there
+    is none of any more."""
     run, plan = work.run, load_plan(services, work.run)
     journal = Journal(services, run)
     steps = going_back(plan, journal) if work.phase == "Rollback" else plan.steps_of(work.phase)
     done = sum(1 for step in steps if _is_over(journal, step, undo=work.phase == "Rollback"))
+    refuse_lost(services, run)
+    if work.phase == "Rollback":
+        _refuse_past_no_return(plan, journal)
+    else:
+        accept(services, run, plan, work.approval)
     try:
         enter(services, run, Progress(phase=work.phase, done=done, total=len(steps), unit="steps"))
-    except RefusedError as error:
-        if error.code != "lease_held" or journal.marks:
+    except LeaseHeldError as error:
+        if journal.marks or not _is_a_backup(services, run.cluster_id, error.owner):
             raise
-        return _after_the_backup(services, work, steps)
-    if work.phase != "Rollback":
-        accept(services, run, plan, work.approval)
+        return _after_the_backup(services, work)
     spec = services.clusters.get(run.cluster_id)
     through = node_transport(spec.transport)
     if through is None or spec.transport.kind != plan.transport:
@@ -50,11 +57,33 @@ def advance(services: Services, work: PhaseWork) -> PhaseWork:
     return work.model_copy(update={"pending": pending, "given_up": phase.given_up})
 
 
-def _after_the_backup(services: Services, work: PhaseWork, steps: tuple[RestoreStep, ...]) -> PhaseWork:
-    """The lease was free for backups while a person was asked: one that is at work ends in minutes."""
+def _is_a_backup(services: Services, cluster_id: str, run: str) -> bool:
+    """A run whose record is not there yet is at its first call: the next look tells."""
+    try:
+        return services.runs.get(cluster_id, run).job == "backup"
+    except PermanentError as error:
+        if error.code != "run_unknown":
+            raise
+        return True
+
+
+def _after_the_backup(services: Services, work: PhaseWork) -> PhaseWork:
+    """The lease was free for backups while a person was asked: one that is at work ends in minutes. Another change is
+    not waited for: what was approved may be wrong after it."""
     since = work.pending.since if work.pending else services.clock()
-    waiting = ChangePending(step=steps[0].name, wait_s=_FOR_A_BACKUP_S, since=since, steps=())
+    waiting = ChangePending(step=FOR_A_BACKUP, wait_s=_FOR_A_BACKUP_S, since=since, steps=())
     return work.model_copy(update={"pending": waiting})
+
+
+def _refuse_past_no_return(plan: RestorePlan, journal: Journal) -> None:
+    """A step may have begun after it was decided to go back. When something was taken back already, it did not: who
+    noted it was refused before its script began (steps.py)."""
+    if past_no_return(plan, journal) and not journal.goes_back:
+        raise RefusedError(
+            "past_no_return",
+            f"the run {plan.run_id} went past its point of no return meanwhile: the old data are aside",
+            hint=f"holdfast restore resume {plan.run_id} goes on; the runbook of the run says how to go back by hand.",
+        )
 
 
 def going_back(plan: RestorePlan, journal: Journal) -> tuple[RestoreStep, ...]:
@@ -112,7 +141,7 @@ class _Phase:
             self.given_up += tuple(
                 GivenUp(step=step.name, node=each.node, error=_said(each.error)) for each in doing.failed
             )
-            if pending and not doing.failed:
+            if pending:
                 return pending
         if self.given_up:
             first = self.given_up[0]
@@ -137,7 +166,7 @@ class _Phase:
         if self._journal.is_agreed(step):
             return
         now = self._services.clock()
-        attempt = self._journal.attempt(step.name, EVERYBODY)
+        attempt = self._journal.held_at(step)
         record = StepRecord(step=step.name, node=EVERYBODY, attempt=attempt, status="done", at=now, started_at=now)
         try:
             for name in step.agree:

@@ -8,6 +8,7 @@ from pydantic import BaseModel, SecretStr
 from holdfast import node
 from holdfast.engine.node_steps import ATTEMPTS, first_step, look, report_of
 from holdfast.engine.restore.journal import Journal, Status
+from holdfast.engine.restore.stored import refuse_lost
 from holdfast.engine.services import Services
 from holdfast.errors import HoldfastError, PermanentError, TransientError
 from holdfast.models.command import Command, CommandResult
@@ -87,8 +88,13 @@ class StepWork:
     def _first(self, where: str, now: datetime) -> NodeStep:
         attempt = self._attempt(where)
         made = first_step(where, self.run.run_id, self._phase, self.step.name, now, attempt=attempt)
+        # One look may go through many steps, and the run may be taken over meanwhile.
+        refuse_lost(self.services, self.run)
         # Before it begins: whoever finds this note must take it that the script may have run.
         self.journal.note(self._record(made, "started", now))
+        if self.step.no_return:
+            # Whoever took over before this did not find the note, and may be going back; after this, he finds it.
+            refuse_lost(self.services, self.run)
         return made
 
     @property

@@ -38,13 +38,11 @@ def find_approval(services: Services, run: ChangeRun) -> Approval | None:
     return Approval.model_validate_json(body)
 
 
-def enter(services: Services, run: ChangeRun, progress: Progress) -> None:
-    """How every look begins: the run has not ended, no other execution goes on with it, and the cluster's lease is its
-    own.
+def refuse_lost(services: Services, run: ChangeRun) -> None:
+    """How every look begins, and every script of one: the run has not ended, and no other execution goes on with it.
 
     RefusedError `lease_lost` for a look that outlived its execution, as a phase may whose parent was stopped: what was
     told and given back stays so, and nobody works beside the execution that goes on with the run or takes it back.
-    RefusedError `lease_held` while another run is at work.
     """
     record = services.runs.get(run.cluster_id, run.run_id)
     if record.outcome is not None:
@@ -59,9 +57,13 @@ def enter(services: Services, run: ChangeRun, progress: Progress) -> None:
             f"{record.execution} goes on with the run {run.run_id}; {run.execution} does nothing more for it",
             hint=f"holdfast restore status {run.run_id}",
         )
+
+
+def enter(services: Services, run: ChangeRun, progress: Progress) -> None:
+    """After `refuse_lost`: where the run is, and the cluster's lease. LeaseHeldError while another run is at work."""
+    services.runs.progress(run.cluster_id, run.run_id, progress)
     now = services.clock()
     services.leases.acquire(run.cluster_id, run.run_id, now=now, expires_at=now + LEASE)
-    services.runs.progress(run.cluster_id, run.run_id, progress)
 
 
 def record_of(run: ChangeRun) -> RunRecord:
