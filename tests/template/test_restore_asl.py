@@ -41,7 +41,18 @@ def test_the_restore_has_no_problem() -> None:
 
 
 def test_the_phase_has_no_problem() -> None:
-    assert problems(PHASE, names=frozenset({"Entered", "Work", "Done", "Waits", "Over", "Broken"})) == []
+    fails = {"Broken", "FailsInWords", "FailsByName"}
+    assert problems(PHASE, names=frozenset({"Entered", "Work", "Done", "Waits", "Over", *fails})) == []
+
+
+def test_a_phase_that_broke_without_a_cause_fails_by_the_name_of_its_error() -> None:
+    """A path that leads nowhere would fail it with States.Runtime instead, and the error would be lost."""
+    states = PHASE["States"]
+    (told,) = states["Broken"]["Choices"]
+    with_cause = states[told["Next"]]
+    assert (told["Variable"], told["IsPresent"]) == (with_cause["CausePath"], True)
+    assert "CausePath" not in states[states["Broken"]["Default"]]
+    assert {states[name]["ErrorPath"] for name in (told["Next"], states["Broken"]["Default"])} == {"$.error.Error"}
 
 
 def test_a_restore_goes_through_the_phases_in_their_order() -> None:
