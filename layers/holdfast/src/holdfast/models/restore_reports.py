@@ -85,8 +85,8 @@ class BundleFilesReport(StoredModel):
 
 
 class EtcdReadyReport(StoredModel):
-    """Of etcd_ready: a member that is healthy. `hash` and `compact_revision` are those of HashKV at the revision that
-    was asked for, or at `revision`."""
+    """Of etcd_ready: a member that is healthy. `hash` and `compact_revision` are those of HashKV at `at`, or at
+    `revision` where that is 0; `revision` was the member's newest one when it answered that."""
 
     member_id: HexId
     cluster_id: HexId
@@ -95,6 +95,7 @@ class EtcdReadyReport(StoredModel):
     voters: int
     learners: int
     revision: int
+    at: int = 0
     hash: int
     compact_revision: int
 
