@@ -72,6 +72,20 @@ def test_a_step_that_was_lost_is_started_anew_under_its_key() -> None:
     assert nodes.started == [("n1", "run-1.started.survey.1")] * 2
 
 
+def test_an_earlier_attempt_that_still_runs_is_stopped_before_the_next_one_begins() -> None:
+    """A node that did not answer any more goes on with what it was told."""
+    nodes = transport(looks=9)
+    look(nodes, steps("n1"), lambda _: COMMAND, START)
+    (again,) = (
+        first_step("n1", "run-1", "Started", "survey", START, attempt=2).model_copy(update={"replaces": each.key})
+        for each in steps("n1")
+    )
+    waiting = look(nodes, (again,), lambda _: COMMAND, START).waiting
+    look(nodes, tuple(waiting), lambda _: COMMAND, START)
+    assert nodes.cancelled == [("n1", "run-1.started.survey.1")]
+    assert nodes.started[-1] == ("n1", "run-1.started.survey.2")
+
+
 def test_a_step_that_does_not_end_is_stopped_and_failed() -> None:
     nodes = transport(looks=99)
     first = look(nodes, steps("n1"), lambda _: COMMAND, START)

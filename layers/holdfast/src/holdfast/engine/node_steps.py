@@ -61,6 +61,8 @@ def look(
             break
         command = command_of(step.node)
         try:
+            if step.replaces and not step.handle:
+                transport.cancel(step.node, step.replaces)
             answer = transport.run(step.node, step.key, command, step.handle)
         except TransientError as error:
             _missed(looked, step, error, now, patient=patient)

@@ -32,10 +32,13 @@ class NodeStep(Model):
     secret; `misses` counts looks in a row that did not reach the node, the first of them at `away_since`.
 
     `attempt` counts the starts of work that failed in a way that another try may mend; each has a key of its own.
+    `replaces` is the key of a step that must not go on beside this one: what was started on a node that did not answer
+    any more may still be at work there.
     """
 
     node: str
     key: StepKey
+    replaces: StepKey | None = None
     handle: str = Field(default="", max_length=2000)
     since: Utc
     attempt: int = 1

@@ -80,6 +80,10 @@ class Journal:
     def was_started(self, step: RestoreStep, node: str) -> bool:
         return any(not mark.undo for mark in self._of(step.name, node))
 
+    def last_attempt(self, step: RestoreStep, node: str) -> int:
+        """Of carrying it out, not of taking it back."""
+        return max((mark.attempt for mark in self._of(step.name, node) if not mark.undo), default=1)
+
     def is_undone(self, step: RestoreStep, node: str) -> bool:
         return self._has(step.name, node, undo=True, status="done")
 

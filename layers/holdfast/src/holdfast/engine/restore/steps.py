@@ -16,6 +16,7 @@ from holdfast.models.node import NodeStep
 from holdfast.models.restore import ChangePending, ChangeRun, RestorePlan, RestoreStep, StepRecord
 from holdfast.models.restore_reports import REPORTS
 from holdfast.models.run import ErrorInfo
+from holdfast.planning.naming import step_key
 from holdfast.planning.waiting import next_wait
 from holdfast.transports.base import Transport
 from holdfast.transports.steps import assignments
@@ -88,6 +89,7 @@ class StepWork:
     def _first(self, where: str, now: datetime) -> NodeStep:
         attempt = self._attempt(where)
         made = first_step(where, self.run.run_id, self._phase, self.step.name, now, attempt=attempt)
+        made = made.model_copy(update={"replaces": self._before(where, attempt)})
         # One look may go through many steps, and the run may be taken over meanwhile.
         refuse_lost(self.services, self.run)
         # Before it begins: whoever finds this note must take it that the script may have run.
@@ -96,6 +98,14 @@ class StepWork:
             # Whoever took over before this did not find the note, and may be going back; after this, he finds it.
             refuse_lost(self.services, self.run)
         return made
+
+    def _before(self, where: str, attempt: int) -> str | None:
+        """The key of what this node was last told to do in this step."""
+        if attempt > 1:
+            return step_key(self.run.run_id, self._phase, self.step.name, attempt - 1)
+        if not self.undo:
+            return None
+        return step_key(self.run.run_id, self.step.phase, self.step.name, self.journal.last_attempt(self.step, where))
 
     @property
     def _phase(self) -> str:
