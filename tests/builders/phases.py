@@ -99,7 +99,7 @@ class PhaseScene:
     def taken_over(self, execution: str) -> None:
         """As Started of another execution does, after the end of this one was told."""
         run = self.run.model_copy(update={"execution": execution})
-        self.services.runs.reopen(record_of(run))
+        assert self.services.runs.reopen(record_of(run), was=self.services.runs.get(CLUSTER, RUN))
 
 
 def approval_of(plan: RestorePlan) -> Approval:
