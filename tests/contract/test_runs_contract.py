@@ -148,13 +148,44 @@ def test_a_run_that_is_opened_again_has_neither_outcome_nor_question(state: Stat
     state.runs.close(failed(run_id="run-a"))
 
     again = run_record("run-a", job="restore", execution="run-a-2", progress=Progress(phase="Restore"))
-    state.runs.reopen(again)
+    assert state.runs.reopen(again, was=state.runs.get("prod-1", "run-a"))
 
     assert state.runs.get("prod-1", "run-a") == again
     assert [(record.status, record.outcome) for record in state.runs.list("prod-1", 5)] == [("running", None)]
 
 
 def test_a_run_is_opened_again_where_there_was_none(state: State) -> None:
-    state.runs.reopen(run_record("run-a"))
+    assert state.runs.reopen(run_record("run-a"), was=run_record("run-a"))
 
     assert state.runs.get("prod-1", "run-a") == run_record("run-a")
+
+
+def test_of_two_that_go_on_with_a_run_the_second_changes_nothing(state: State) -> None:
+    state.runs.open(run_record("run-a", job="restore", execution="run-a"))
+    state.runs.close(failed(run_id="run-a"))
+    was = state.runs.get("prod-1", "run-a")
+
+    first, second = (run_record("run-a", job="restore", execution=f"run-a-{number}") for number in (2, 3))
+    assert state.runs.reopen(first, was=was) is True
+    assert state.runs.reopen(second, was=was) is False
+    assert state.runs.get("prod-1", "run-a") == first
+
+
+def test_an_execution_that_reopened_its_own_run_is_not_taken_for_one_that_has_ended(state: State) -> None:
+    """As by a redrive, while somebody resumes the run."""
+    record = run_record("run-a", job="restore", execution="run-a")
+    state.runs.open(record)
+    state.runs.close(failed(run_id="run-a"))
+    was = state.runs.get("prod-1", "run-a")
+
+    assert state.runs.reopen(record, was=was) is True
+    assert state.runs.reopen(run_record("run-a", job="restore", execution="run-a-2"), was=was) is False
+
+
+def test_a_question_of_a_run_that_has_ended_stores_nothing(state: State) -> None:
+    state.runs.open(run_record("run-a"))
+    state.runs.close(failed(run_id="run-a"))
+    was = state.runs.get("prod-1", "run-a")
+
+    state.runs.ask("prod-1", "run-a", QUESTION)
+    assert state.runs.get("prod-1", "run-a") == was

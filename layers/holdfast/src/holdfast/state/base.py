@@ -44,11 +44,14 @@ class Runs(Protocol):
     def open(self, record: RunRecord) -> None:
         """Write the record of a run; a second open of the same run id leaves the first (a retried state)."""
 
-    def reopen(self, record: RunRecord) -> None:
-        """Write the record over whatever there is: the run goes on, so that it has no outcome and no question."""
+    def reopen(self, record: RunRecord, *, was: RunRecord) -> bool:
+        """Write the record over `was`, which the caller has read: the run goes on, so that it has no outcome and no
+        question. False, and nothing written, when somebody was first: the execution of the stored record is another
+        one than that of `was`, or one of the two has an outcome and the other has none."""
 
     def ask(self, cluster_id: str, run_id: str, question: Question | None) -> None:
-        """Note what is waited for, or with None that nothing is any more. Nothing for a run that was never opened."""
+        """Note what is waited for, or with None that nothing is any more. Nothing for a run that was never opened, or
+        that has ended."""
 
     def progress(self, cluster_id: str, run_id: str, progress: Progress) -> None:
         """Note how far a run is. For a run that was never opened nothing is stored and nothing is raised: a backup

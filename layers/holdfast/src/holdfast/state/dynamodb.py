@@ -157,20 +157,34 @@ class DynamoRuns(_Table):
             item, new = items.item_of(record), "attribute_not_exists(pk)"
             self._client.put_item(TableName=self._table, Item=item, ConditionExpression=new)
 
-    def reopen(self, record: RunRecord) -> None:
+    def reopen(self, record: RunRecord, *, was: RunRecord) -> bool:
+        ended = "attribute_exists" if was.outcome else "attribute_not_exists"
         with self._call(f"open the run {record.run_id} again"):
-            self._client.put_item(TableName=self._table, Item=items.item_of(record))
+            try:
+                self._client.put_item(
+                    TableName=self._table,
+                    Item=items.item_of(record),
+                    ConditionExpression="attribute_not_exists(pk) OR ("
+                    "(attribute_not_exists(#execution) OR #execution = :execution) AND "
+                    f"{ended}(#outcome))",
+                    ExpressionAttributeNames={"#execution": "execution", "#outcome": "outcome"},
+                    ExpressionAttributeValues={":execution": {"S": was.execution}},
+                )
+            except self._client.exceptions.ConditionalCheckFailedException:
+                return False
+        return True
 
     def ask(self, cluster_id: str, run_id: str, question: Question | None) -> None:
         request: dict[str, Any] = {"UpdateExpression": "REMOVE question"}
         if question is not None:
             values = {":question": {"S": question.model_dump_json()}}
             request = {"UpdateExpression": "SET question = :question", "ExpressionAttributeValues": values}
+        request["ExpressionAttributeNames"] = {"#outcome": "outcome"}
         with self._call(f"note the question of {run_id}"), self._unless_the_condition_fails():
             self._client.update_item(
                 TableName=self._table,
                 Key=items.run_key(cluster_id, run_id),
-                ConditionExpression="attribute_exists(pk)",
+                ConditionExpression="attribute_exists(pk) AND attribute_not_exists(#outcome)",
                 **request,
             )
 

@@ -4,11 +4,11 @@
 |-------|----------------|-------------|-----------------------------------------------------------------|
 | spec  | `CLUSTERS`     | `<id>`      | spec (JSON)                                                     |
 | lease | `CLUSTER#<id>` | `LEASE`     | owner, expires_at (epoch seconds)                               |
-| run   | `CLUSTER#<id>` | `RUN#<run>` | record, progress, question, outcome (JSON), started_at, remove_after (TTL) |
+| run   | `CLUSTER#<id>` | `RUN#<run>` | record, progress, question, outcome (JSON), execution, started_at |
 
 All specs share one partition, so that listing them is one Query. Runs are listed by the local secondary index
 `by_start` on started_at: a run started from the console is named by a UUID, so names do not sort by time. Only runs
-carry started_at, so only they are in the index.
+carry started_at, so only they are in the index. They have `remove_after` too, the table's time to live.
 """
 
 import math
@@ -90,6 +90,7 @@ def closed(record: RunRecord, outcome: Outcome) -> RunRecord:
 def item_of(record: RunRecord) -> Item:
     return run_key(record.cluster_id, record.run_id) | {
         "record": {"S": record.model_dump_json()},
+        "execution": {"S": record.execution},
         "started_at": started_at(record.started_at),
         "remove_after": remove_after(record.started_at),
     }

@@ -89,23 +89,28 @@ class MemoryRuns(FailsOnDemand):
         with self._lock:
             self._records.setdefault((record.cluster_id, record.run_id), record)
 
-    def reopen(self, record: RunRecord) -> None:
+    def reopen(self, record: RunRecord, *, was: RunRecord) -> bool:
         self._reach("reopen")
         with self._lock:
+            now = self._records.get((record.cluster_id, record.run_id), was)
+            if (now.execution, now.outcome is None) != (was.execution, was.outcome is None):
+                return False
             self._records[record.cluster_id, record.run_id] = record
+        return True
 
     def ask(self, cluster_id: str, run_id: str, question: Question | None) -> None:
         self._reach("ask")
-        self._change(cluster_id, run_id, {"question": question})
+        self._change(cluster_id, run_id, {"question": question}, ended=False)
 
     def progress(self, cluster_id: str, run_id: str, progress: Progress) -> None:
         self._reach("progress")
         self._change(cluster_id, run_id, {"progress": progress})
 
-    def _change(self, cluster_id: str, run_id: str, changes: dict[str, object]) -> None:
+    def _change(self, cluster_id: str, run_id: str, changes: dict[str, object], *, ended: bool = True) -> None:
+        """`ended`: also of a run that has ended."""
         with self._lock:
             record = self._records.get((cluster_id, run_id))
-            if record is not None:
+            if record is not None and (ended or record.outcome is None):
                 self._records[cluster_id, run_id] = record.model_copy(update=changes)
 
     def close(self, outcome: Outcome) -> None:
