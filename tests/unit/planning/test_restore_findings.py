@@ -77,7 +77,6 @@ def test_nothing_speaks_against_a_sound_backup_of_a_dead_cluster(shape: Shape, m
 
 
 REFUSALS = [
-    pytest.param(None, backup(SHAPE, cluster_id="other"), "backup_of_other_cluster", id="another cluster's"),
     pytest.param(None, backup(SHAPE, state="damaged"), "backup_damaged", id="damaged"),
     pytest.param(None, backup(SHAPE, state="sealed"), "backup_not_verified", id="never read back"),
     pytest.param(seen(SHAPE, without=("n3",)), None, "node_unreachable", id="a node away"),

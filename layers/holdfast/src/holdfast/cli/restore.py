@@ -28,7 +28,6 @@ Mode = Literal["etcd", "full", "one-first", "new-hosts"]
 class Allowed(StrEnum):
     cluster_healthy = "cluster_healthy"
     backup_not_verified = "backup_not_verified"
-    backup_of_other_cluster = "backup_of_other_cluster"
     no_emergency_snapshot = "no_emergency_snapshot"
 
 
@@ -184,7 +183,7 @@ def abort(context: typer.Context, run: RunArgument) -> None:
 
 def _aborted(run: str, *, taken_back: bool) -> "Iterator[str]":
     if not taken_back:
-        yield f"run {run} is declined: it ends, and nothing was changed"
+        yield f"run {run} ends, and nothing was changed"
         return
     yield f"run {run} is stopped; what it did is taken back now, the last step first"
     yield f"holdfast restore status {run} shows how far that is"
@@ -199,7 +198,8 @@ def resume(context: typer.Context, run: RunArgument, wait: WaitOption = False) -
 
     session = session_of(context)
     cluster = cluster_of(session.services, run)
-    started = resume_change(session.services, cluster, run)
+    with console(stderr=True).status(f"going on with {run}"):
+        started = resume_change(session.services, cluster, run, sleep=session.sleep)
     if wait:
         watch_change(session, cluster, run, execution=started.execution, just_started=True)
         return

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from pydantic import ValidationError
 
-from holdfast.errors import DamagedError, PermanentError
+from holdfast.errors import DamagedError, PermanentError, RefusedError
 from holdfast.models.backup import BackupEntry, Manifest, State
 from holdfast.planning.naming import (
     DAMAGED,
@@ -69,6 +69,7 @@ def load_manifest(reader: ObjectReader, cluster_id: str, backup: str) -> tuple[M
     """The manifest and its bytes; `backup_unknown` when there is none, whatever else lies at that prefix.
 
     DamagedError `manifest_invalid` when it cannot be read, or is another backup's: it would vouch for other bytes.
+    RefusedError `backup_of_other_cluster` when it is another cluster's, as after a copy from one prefix to another.
     PermanentError `manifest_newer` when a newer Holdfast wrote it in a form that this one does not know.
     """
     parse_backup_id(backup)
@@ -112,6 +113,9 @@ def _parsed(body: bytes, cluster_id: str, backup: str) -> Manifest:
         if any(each["loc"] == ("schema_version",) for each in problems):
             raise PermanentError("manifest_newer", f"{key}: {first['msg']}", hint="use a newer Holdfast") from error
         raise DamagedError("manifest_invalid", f"{key}: {where}: {first['msg']}", hint=hint) from error
+    if manifest.cluster_id != cluster_id:
+        text = f"{key} is the manifest of a backup of {manifest.cluster_id}"
+        raise RefusedError("backup_of_other_cluster", text, hint="choose a backup of the cluster that is meant")
     told = (manifest.cluster_id, manifest.backup_id, manifest.snapshot.key)
     if told != (cluster_id, backup, backup_key(cluster_id, backup, snapshot_name(manifest.snapshot.compression))):
         raise DamagedError("manifest_invalid", f"{key} is the manifest of {' '.join(told)}", hint=hint)

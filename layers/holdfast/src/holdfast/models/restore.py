@@ -23,7 +23,7 @@ Change = Literal["restore", "replace-member"]
 # one-first: the database on one member; the others join it as learners. new-hosts: full, onto hosts with nothing.
 RestoreMode = Literal["etcd", "full", "one-first", "new-hosts"]
 # Guardrails that an operator may lift by name; no other one can be lifted.
-Allowance = Literal["cluster_healthy", "backup_not_verified", "backup_of_other_cluster", "no_emergency_snapshot"]
+Allowance = Literal["cluster_healthy", "backup_not_verified", "no_emergency_snapshot"]
 ChangePhase = Literal["Shutdown", "Restore", "RestartCluster", "Finished", "Rollback"]
 CHANGE_PHASES: tuple[ChangePhase, ...] = ("Shutdown", "Restore", "RestartCluster", "Finished")
 StepName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{1,40}$")]
@@ -79,7 +79,9 @@ class RestoreFacts(StoredModel):
     unit, "" for a static pod. `data_free` is for the file system of the data directory; `etcd_tool` the version of the
     tool that would restore (etcdutl or etcdctl; "" when none was found), `tool_bumps` whether it has --bump-revision.
     `certificates` are paths with the moment that they expire; `encryption_keys` are "provider:name". `unfinished`
-    are runs whose directory is still beside the data with manifests in it.
+    are runs whose directory is still beside the data with manifests in it. `unread` are manifests of the control plane
+    whose containers cannot be told: they are in no form that a shell reads. `wal_dir` is where etcd keeps its log when
+    that is not the data directory, "" when it is there.
     """
 
     pods: tuple[PodFile, ...] = ()
@@ -93,10 +95,12 @@ class RestoreFacts(StoredModel):
     certificates: tuple[tuple[Words, int], ...] = ()
     encryption_keys: tuple[Words, ...] = ()
     unfinished: tuple[Words, ...] = ()
+    unread: tuple[Words, ...] = ()
+    wal_dir: Words = ""
 
 
 class NodeCommand(Model):
-    """A step on one node: the variables of its script. `bundle` is the node whose bundle it is handed, if any."""
+    """A step on one node: the variables of its script. What it is granted (RestoreStep) is beside them."""
 
     node: str
     values: dict[str, str] = Field(default_factory=dict)
@@ -107,9 +111,10 @@ class RestoreStep(Model):
 
     `script` is a file of node/restore/ without its ending, "" for what the control path does itself. `undo` is the
     script that takes it back, with the same variables; "" when it leaves nothing or cannot be taken back. `grant` says
-    which presigned URL it is handed: `snapshot_url`, or `bundle_url`. `no_return`: from its start on the old state is
-    no longer in place. `one_by_one`: each node begins when the one before it has ended. `agree` names checks over what
-    the nodes said (planning/agreement.py). `by_hand` replaces the script in a runbook, "" when it is the same.
+    which presigned URL it is handed: that of the `snapshot`, or of its node's `bundle`. `no_return`: from its start on
+    the old state is no longer in place. `one_by_one`: each node begins when the one before it has ended. `agree` names
+    checks over what the nodes said (planning/agreement.py). `by_hand` replaces the script in a runbook, "" when it is
+    the same.
     """
 
     name: StepName
@@ -236,8 +241,8 @@ class GivenUp(Model):
 
 
 class PhaseWork(Model):
-    """The input of statemachine/phase.asl.json and what its one state hands on. `approval` is there when the phase is
-    the first after it; `pending` is None when the phase is done."""
+    """The input of statemachine/phase.asl.json and what its one state hands on. `approval` is what the task token of
+    this execution brought, for every phase; None where nobody was asked. `pending` is None when the phase is done."""
 
     run: ChangeRun
     phase: ChangePhase
@@ -273,10 +278,16 @@ class ExecutionContext(StoredModel):
     redrives: int = Field(default=0, alias="RedriveCount")
 
 
+class NamedExecution(ExecutionContext):
+    """One whose name can be a run's. The console takes others too."""
+
+    name: RunId = Field(alias="Name")
+
+
 class StartedChange(Model):
     """The event of Started: the execution with its input, still unparsed, and what an earlier call waits for."""
 
-    execution: ExecutionContext
+    execution: NamedExecution
     look: StartedLook | None = None
 
 
@@ -289,7 +300,15 @@ class ChangeFailed(Model):
 
 
 class Decided(StoredModel):
+    """`execution` is there where no function decided (the states Aborted and Undecided)."""
+
     told: Failure
+    execution: ExecutionContext | None = None
+
+    @property
+    def redrives(self) -> int:
+        """How often the execution had been redriven when this was decided."""
+        return self.execution.redrives if self.execution else self.told.redrives
 
 
 class EndedState(StoredModel):

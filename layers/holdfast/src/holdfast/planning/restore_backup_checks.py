@@ -16,16 +16,6 @@ EXPIRES = timedelta(days=1)
 _RENEW = "Renew them first: kubeadm certs renew all, then restart the control plane's pods."
 
 
-def other_cluster(spec: ClusterSpec, backup: ChosenBackup) -> Iterator[Finding]:
-    if backup.manifest.cluster_id != spec.id:
-        yield Finding(
-            level="refuse",
-            code="backup_of_other_cluster",
-            text=f"the backup is of {backup.manifest.cluster_id}, and {spec.id} is to be restored",
-            hint="If that is meant, allow it by name: --allow backup_of_other_cluster.",
-        )
-
-
 def state(backup: ChosenBackup) -> Iterator[Finding]:
     name = backup.manifest.backup_id
     if backup.state == "damaged":

@@ -25,7 +25,6 @@ def restore_findings(
 def _all(
     spec: ClusterSpec, seen: RestoreSeen, backup: ChosenBackup, request: ChangeRequest, now: datetime
 ) -> Iterator[Finding]:
-    yield from of_backup.other_cluster(spec, backup)
     yield from of_backup.state(backup)
     yield from of_nodes.unreachable(spec, seen, backup)
     yield from of_nodes.root(seen)
@@ -54,14 +53,17 @@ def emergency_findings(
     if seen.etcd is None or not seen.etcd.statuses:
         text = "no member answers, so there is nothing to take an emergency backup from"
         return (Finding(level="info", code="no_emergency_snapshot", text=text),)
+    return ordered(allow, (not_saved(failure),))
+
+
+def not_saved(failure: EndpointFailure | None) -> Finding:
     why = f"{failure.code}: {failure.message}" if failure else "nobody said why"
-    finding = Finding(
+    return Finding(
         level="refuse",
         code="no_emergency_snapshot",
         text=f"the members still answer, and no backup of them could be made: {why}",
-        hint="What was written since the chosen backup would be lost. To go on: --allow no_emergency_snapshot.",
+        hint="What was written since the last backup would be lost. To go on: --allow no_emergency_snapshot.",
     )
-    return ordered(allow, (finding,))
 
 
 def ordered(allow: tuple[Allowance, ...], findings: Iterator[Finding] | tuple[Finding, ...]) -> tuple[Finding, ...]:
