@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
+from holdfast.drivers.registry import driver_of
 from holdfast.models.cluster import ClusterSpec
 from holdfast.models.etcd import Member
 from holdfast.models.node import NodeSurvey
@@ -84,7 +85,8 @@ def replacement_findings(
         *_half_joined(seen, node, backup),
         *_layout(seen, node, backup),
         *_disk(seen, node),
-        *_certificates(seen, node, now),
+        *_certificates(spec, seen, node, backup, now),
+        *_files(seen, node, backup),
     )
     return ordered(request.allow, found)
 
@@ -193,6 +195,24 @@ def _disk(seen: RestoreSeen, node: str) -> Iterator[Finding]:
         )
 
 
-def _certificates(seen: RestoreSeen, node: str, now: datetime) -> Iterator[Finding]:
-    facts = seen.facts.get(node)
-    yield from expiring({f"{node}: {path}": float(end) for path, end in facts.certificates} if facts else {}, now)
+def _certificates(
+    spec: ClusterSpec, seen: RestoreSeen, node: str, backup: ChosenBackup | None, now: datetime
+) -> Iterator[Finding]:
+    """Those that the member will work with: the node's, or the bundle's that replace them."""
+    survey, facts = seen.survey_of(node), seen.facts.get(node)
+    bundle = backup.bundle_of(node) if backup and survey and shape(survey, backup) is not survey else None
+    known = {path: float(end) for path, end in facts.certificates} if facts else {}
+    if survey and bundle:
+        used = set(driver_of(spec.driver).certificates(shape(survey, backup)))
+        known = {each.path: each.not_after.timestamp() for each in bundle.certificates if each.path in used}
+    yield from expiring({f"{node}: {path}": end for path, end in known.items()}, now)
+
+
+def _files(seen: RestoreSeen, node: str, backup: ChosenBackup | None) -> Iterator[Finding]:
+    survey = seen.survey_of(node)
+    if backup and survey and shape(survey, backup) is not survey:
+        yield Finding(
+            level="info",
+            code="files_from_backup",
+            text=f"{node} has lost its files and gets those of the backup {backup.manifest.backup_id}",
+        )

@@ -3,7 +3,7 @@
 from contextlib import closing
 
 from holdfast.drivers.registry import driver_of
-from holdfast.engine.catalog import find_backup, load_manifest
+from holdfast.engine.catalog import find_backup, list_backups, load_manifest
 from holdfast.engine.node_facts import NodesTold, look_at_nodes
 from holdfast.engine.node_steps import first_step, look, report_of
 from holdfast.engine.services import Services
@@ -21,6 +21,8 @@ from holdfast.planning.restore_seen import ChosenBackup, RestoreSeen
 from holdfast.planning.waiting import next_wait
 
 PHASE = "Started"
+# Of a manifest: another backup may do as well.
+_NOT_TO_BE_READ = ("backup_of_other_cluster", "backup_unknown", "manifest_invalid", "manifest_newer")
 
 
 def transport_of(spec: ClusterSpec) -> SshTransport | SsmTransport:
@@ -35,9 +37,19 @@ def transport_of(spec: ClusterSpec) -> SshTransport | SsmTransport:
 
 
 def look_at_cluster(
-    services: Services, spec: ClusterSpec, run_id: str, seen: StartedLook | None, backup: ChosenBackup | None
+    services: Services,
+    spec: ClusterSpec,
+    run_id: str,
+    seen: StartedLook | None,
+    backup: ChosenBackup | None,
+    *,
+    as_it_is: bool = False,
 ) -> StartedLook | RestoreSeen:
-    """One look. A node that does not answer is a row in `failures`; only a cluster of which nobody answers raises."""
+    """One look. A node that does not answer is a row in `failures`; only a cluster of which nobody answers raises.
+
+    A host that has nothing yet is asked for what the backup knew under its name, and is seen like that too, unless it
+    shall be seen `as_it_is`.
+    """
     driver = driver_of(spec.driver)
     through = transport_of(spec)
     now = services.clock()
@@ -72,7 +84,7 @@ def look_at_cluster(
         steps = tuple(looked.waiting)
         changes = {"wait_s": wait, "steps": steps, "facts": facts, "failures": tuple(failures)}
         return seen.model_copy(update=changes)
-    return _seen(before, facts, tuple(failures), backup)
+    return _seen(before, facts, tuple(failures), None if as_it_is else backup)
 
 
 def _surveys(told: Pending, backup: ChosenBackup | None) -> tuple[NodeSurvey, ...]:
@@ -121,6 +133,24 @@ def chosen_backup(services: Services, cluster_id: str, backup_id: str) -> Chosen
         verified=find_report(services.reader, cluster_id, backup_id),
         plan=_plan_of(services, cluster_id, manifest.run_id),
     )
+
+
+def newest_files(services: Services, cluster_id: str, node: str) -> ChosenBackup | None:
+    """The newest backup with the files of that node, a verified one before a sealed one; None when there is none."""
+    entries = list_backups(services.reader, cluster_id)
+    for state in ("verified", "sealed"):
+        for entry in entries:
+            if entry.state != state:
+                continue
+            try:
+                backup = chosen_backup(services, cluster_id, entry.backup_id)
+            except PermanentError as error:
+                if error.code not in _NOT_TO_BE_READ:
+                    raise
+                continue
+            if backup.bundle_of(node) and backup.survey_of(node):
+                return backup
+    return None
 
 
 def _plan_of(services: Services, cluster_id: str, run_id: str) -> BackupPlan | None:
