@@ -204,7 +204,7 @@ def test_a_restore_that_is_stopped_past_the_point_of_no_return_is_resumed_to_its
     assert (stopped.status, stopped.error.code) == ("failed", "run_aborted")
     assert f"holdfast restore resume {run}" in stopped.error.hint
     assert restores.lease_is_free()
-    again = resume_change(restores.site.services, CLUSTER, run)
+    again = resume_change(restores.site.services, CLUSTER, run, sleep=time.sleep)
     ended = restores.end_of(restores.arn(again.execution))
     assert ended["status"] == "SUCCEEDED", ended.get("cause")
     restores.whole()

@@ -96,7 +96,7 @@ GRANTED: dict[str, set[str]] = {
         "s3:ListMultipartUploadParts",
         "s3:PutObject",
     },
-    "RestoreApprovalRole": {"dynamodb:UpdateItem", "s3:GetObject", "s3:ListBucket", *TELL},
+    "RestoreApprovalRole": {"dynamodb:GetItem", "dynamodb:UpdateItem", "s3:GetObject", "s3:ListBucket", *TELL},
     "RestorePhaseRole": {
         "dynamodb:GetItem",
         "dynamodb:PutItem",
@@ -105,7 +105,7 @@ GRANTED: dict[str, set[str]] = {
         "s3:ListBucket",
         "s3:PutObject",
     },
-    "RestoreReportRole": {"dynamodb:DeleteItem", "dynamodb:UpdateItem", *REPORT},
+    "RestoreReportRole": {"dynamodb:DeleteItem", "dynamodb:GetItem", "dynamodb:UpdateItem", *REPORT},
     "RestoreFailedRole": {"dynamodb:GetItem", "s3:GetObject", "s3:ListBucket"},
     "RestoreEndedRole": {
         "dynamodb:DeleteItem",
@@ -315,7 +315,7 @@ def test_a_restore_puts_nothing_into_a_backup_but_its_emergency_backup() -> None
         runs + name for name in ("plan.json", "runbook.md", "emergency.json", "upload.txt")
     }
     assert {resource for found in putting.values() for resource in found} == {
-        runs + name for name in ("approval.json", "steps/*.json", "report.json")
+        runs + name for name in ("approval.json", "steps/*.json", "report.json", "upload.txt")
     }
 
 

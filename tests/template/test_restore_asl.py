@@ -101,9 +101,18 @@ def test_what_went_wrong_first_is_told_even_when_something_else_goes_wrong_after
 
 @pytest.mark.parametrize("name", ["Undecided", "Aborted"])
 def test_what_a_state_makes_up_is_what_ended_takes(name: str) -> None:
-    made = Decided.model_validate(STATES[name]["Result"])
+    given = dict(STATES[name]["Parameters"])
+    assert given.pop("execution.$") == "$$.Execution"
+    made = Decided.model_validate(given)
     assert made.told.goes_back is (name == "Aborted")
     assert EndedState(decided=made).run is None
+
+
+def test_ended_knows_the_redrives_of_what_a_state_made_up() -> None:
+    """A constant would let an execution that was redriven once go on for ever."""
+    told = STATES["Undecided"]["Parameters"]["told"]
+    redriven = {"Name": "r", "StartTime": "2026-11-20T16:00:05.512Z", "RedriveCount": 1}
+    assert Decided.model_validate({"told": told, "execution": redriven}).redrives == 1
 
 
 def test_what_is_missing_before_a_run_is_there_is_made_up_for_failed_and_for_a_rollback() -> None:

@@ -314,8 +314,8 @@ def test_each_function_asks_for_the_services_that_are_listed(site: Site) -> None
     site.ended("declined")
     site.call("restore_ended", sample("restore_ended-redriven"))
     site.call("restore_stopped", sample("restore_stopped-timed-out"))
-    site.started("resume")
-    site.call("restore_report", sample("restore_report-console"))
+    resumed = site.started("resume")
+    site.call("restore_report", {"run": resumed.run.model_dump(mode="json")})
     assert site.asked == {name: USES[name] - GRANTS.get(name, set()) for name in USES if name.startswith("restore")}
 
 

@@ -156,7 +156,8 @@ def test_resume_with_wait_follows_the_new_execution_and_not_the_old_end() -> Non
 
     def goes_on() -> None:
         record = services.runs.get("prod-1", RUN)
-        services.runs.reopen(record.model_copy(update={"execution": name, "outcome": None, "status": "running"}))
+        again = record.model_copy(update={"execution": name, "outcome": None, "status": "running"})
+        assert services.runs.reopen(again, was=record)
 
     def ends() -> None:
         end(services)

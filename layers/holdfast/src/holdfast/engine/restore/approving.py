@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from holdfast.engine.restore.stored import APPROVAL, find_approval, load_plan, run_of
+from holdfast.engine.restore.stored import APPROVAL, find_approval, load_plan, refuse_lost, run_of
 from holdfast.engine.services import Services
 from holdfast.errors import PermanentError, RefusedError
 from holdfast.models.approval import Approval, Question
@@ -15,7 +15,11 @@ ASKED_FOR = timedelta(hours=24)
 
 
 def ask(services: Services, run: ChangeRun, token: str) -> Question:
-    """Note the question with its token, and tell the operators that it waits. A retry asks with the same words."""
+    """Note the question with its token, and tell the operators that it waits. A retry asks with the same words.
+
+    RefusedError `lease_lost` for an execution that was stopped here and redriven: the run has ended since, or another
+    execution goes on with it, and an answer to this one would be nobody's."""
+    refuse_lost(services, run)
     now = services.clock()
     question = Question(token=token, digest=load_plan(services, run).digest, asked_at=now, expires_at=now + ASKED_FOR)
     services.runs.progress(run.cluster_id, run.run_id, Progress(phase="Approval"))
@@ -70,22 +74,26 @@ def decline(services: Services, cluster_id: str, run_id: str, *, declined_by: st
 
 
 def accept(services: Services, run: ChangeRun, plan: RestorePlan, approval: Approval | None) -> None:
-    """The answer that the state machine brought, or that an earlier call stored, must be for this very plan."""
+    """The answer that the state machine brought, or that an earlier call stored, must be for this very plan.
+
+    One that is takes the place of a stored one that is not: a newer Holdfast may make another digest of the same plan,
+    and asks anew."""
     stored = find_approval(services, run)
-    known = stored or approval
-    if known is None:
+    known = [each for each in (stored, approval) if each]
+    if not known:
         raise PermanentError(
             "approval_missing", f"nobody approved the plan of {run.run_id}", hint="Start the run by its state machine."
         )
-    if (known.digest, known.cluster) != (plan.digest, run.cluster_id):
+    fitting = [each for each in known if (each.digest, each.cluster) == (plan.digest, run.cluster_id)]
+    if not fitting:
         raise RefusedError(
             "approval_of_other_plan",
-            f"{known.approved_by} approved another plan than the one that is stored for {run.run_id}",
+            f"{known[-1].approved_by} approved another plan than the one that is stored for {run.run_id}",
             hint="Start another run; its plan is asked about anew.",
         )
-    if stored is None:
+    if fitting[0] != stored:
         key = run_key(run.cluster_id, run.run_id, APPROVAL)
-        services.writer.put_if_absent(key, known.model_dump_json(indent=2).encode())
+        services.writer.put(key, fitting[0].model_dump_json(indent=2).encode())
         services.runs.ask(run.cluster_id, run.run_id, None)
 
 

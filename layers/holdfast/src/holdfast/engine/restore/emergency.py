@@ -1,6 +1,7 @@
 """Before anything is touched: a backup of what still answers. It needs no quorum (etcd reads a snapshot locally).
 
-It is an ordinary backup, sealed and listed, so that a restore that was a mistake is taken back by another one.
+It is an ordinary backup, sealed and listed, so that a restore that was a mistake is taken back by another one. The
+restore's own plan waits beside that of the backup: it is the run's plan when the backup is there, or may be missing.
 """
 
 from contextlib import closing
@@ -8,21 +9,32 @@ from contextlib import closing
 from holdfast.drivers.registry import driver_of
 from holdfast.engine.backup import put_manifest
 from holdfast.engine.catalog import find_backup
-from holdfast.engine.node_snapshot import snapshot_by_node
+from holdfast.engine.node_snapshot import URLS, snapshot_by_node
 from holdfast.engine.restore.looking import transport_of
 from holdfast.engine.restore.stored import EMERGENCY
 from holdfast.engine.services import Services
-from holdfast.errors import RefusedError
+from holdfast.errors import HoldfastError, PermanentError, RefusedError
+from holdfast.models.base import Model
 from holdfast.models.cluster import ClusterSpec
 from holdfast.models.etcd import EndpointFailure
 from holdfast.models.plan import BackupPlan
-from holdfast.models.restore import ChangeRun
+from holdfast.models.restore import ChangeRun, RestorePlan
 from holdfast.models.run import BackupRun, BackupState
 from holdfast.planning.backup_plan import plan_backup
 from holdfast.planning.member_choice import choose_member
-from holdfast.planning.naming import backup_id, run_key
+from holdfast.planning.naming import backup_id, backup_prefix, run_key
 from holdfast.planning.node_facts import unusable_nodes
 from holdfast.planning.restore_seen import RestoreSeen
+
+# What ails stores of ours may be well at the next look. All else was tried on its node as often as it is.
+_OURS = ("secrets_unavailable", "state_unavailable", "storage_bytes_changed", "storage_unavailable")
+
+
+class Emergency(Model):
+    """`emergency.json` of a run."""
+
+    backup: BackupPlan
+    plan: RestorePlan
 
 
 def emergency_plan(
@@ -51,27 +63,47 @@ def emergency_plan(
     )
 
 
-def begin(services: Services, run: ChangeRun, plan: BackupPlan) -> BackupState:
-    services.writer.put(run_key(run.cluster_id, run.run_id, EMERGENCY), plan.model_dump_json(indent=2).encode())
+def begin(services: Services, run: ChangeRun, made: Emergency) -> BackupState:
+    services.writer.put(run_key(run.cluster_id, run.run_id, EMERGENCY), made.model_dump_json(indent=2).encode())
     return BackupState(
         run=BackupRun(
             run_id=run.run_id,
             cluster_id=run.cluster_id,
-            backup_id=plan.backup_id,
+            backup_id=made.backup.backup_id,
             kind="manual",
             started_at=run.started_at,
         )
     )
 
 
-def take(services: Services, spec: ClusterSpec, run: ChangeRun, state: BackupState) -> BackupState:
+def load(services: Services, run: ChangeRun) -> Emergency:
+    return Emergency.model_validate_json(services.reader.read(run_key(run.cluster_id, run.run_id, EMERGENCY)))
+
+
+def take(services: Services, spec: ClusterSpec, run: ChangeRun, plan: BackupPlan, state: BackupState) -> BackupState:
     """One look; sealed when nothing is pending any more."""
     there = find_backup(services.reader, run.cluster_id, state.run.backup_id)
     if there and there.state != "unsealed":
         return state.model_copy(update={"pending": None})
-    plan = BackupPlan.model_validate_json(services.reader.read(run_key(run.cluster_id, run.run_id, EMERGENCY)))
     with closing(services.nodes(transport_of(spec))) as transport:
         state = snapshot_by_node(services, transport, driver_of(spec.driver), plan, state)
     if state.pending is None and state.snapshot is not None:
         put_manifest(services, plan, state, state.snapshot)
     return state
+
+
+def is_final(error: HoldfastError) -> bool:
+    """Whether there will be no emergency backup."""
+    return isinstance(error, PermanentError) or error.code not in _OURS
+
+
+def give_up(services: Services, run: ChangeRun, plan: BackupPlan) -> None:
+    services.writer.abort_uploads(backup_prefix(run.cluster_id, plan.backup_id))
+    forget_urls(services, run)
+
+
+def forget_urls(services: Services, run: ChangeRun) -> None:
+    """Of a backup that came to no end; the next backup of the cluster aborts the upload that they are for."""
+    key = run_key(run.cluster_id, run.run_id, URLS)
+    if any(info.size for info in services.reader.list(key)):
+        services.writer.put(key, b"", content_type="text/plain")

@@ -1,13 +1,29 @@
-"""How a restore ends: what was done is stored and told, the lease given back. Failed decides whether it goes back."""
+"""How a restore ends: what was done is stored and told, the lease given back. Failed decides whether it goes back.
+
+An execution may outlive its run: it is stopped, another one goes on with the run, and somebody redrives the first. Its
+end is its own then: the record, the lease and the nodes are the other's.
+"""
 
 from pydantic import ValidationError
 
 from holdfast.engine.leaving import leave_nodes
+from holdfast.engine.restore.again import is_approved, planned
+from holdfast.engine.restore.emergency import forget_urls
 from holdfast.engine.restore.journal import Journal, refuse_taken_back
+from holdfast.engine.restore.ownership import (
+    at_work,
+    find_record,
+    is_over,
+    name_of,
+    other_execution,
+    overtaken,
+    take_over,
+)
 from holdfast.engine.restore.phase import past_no_return, under_way
-from holdfast.engine.restore.stored import REPORT, find_approval, find_plan, record_of, run_of
+from holdfast.engine.restore.stored import REPORT, find_approval, find_plan, run_of
 from holdfast.engine.services import Services
-from holdfast.errors import HoldfastError, PermanentError, RefusedError
+from holdfast.errors import HoldfastError, PermanentError
+from holdfast.executions.base import ExecutionView
 from holdfast.models.restore import (
     CHANGE_PHASES,
     ChangeEnded,
@@ -21,19 +37,20 @@ from holdfast.models.restore import (
     ExecutionContext,
     Failure,
 )
-from holdfast.models.run import UNKNOWN_CLUSTER, Outcome, Progress, RunRecord, StatusChangeEvent
+from holdfast.models.run import UNKNOWN_CLUSTER, CaughtError, Outcome, Progress, StatusChangeEvent
 from holdfast.planning.naming import run_key
 from holdfast.planning.restore_end import advice, at_step, caught_error, failed_phase
 
 
 def decide(services: Services, event: ChangeFailed) -> Failure:
-    """The state Failed: what still runs on the nodes is stopped, then either all is taken back or all is kept."""
+    """The state Failed: what still runs on the nodes is stopped, then either all is taken back or all is kept. Neither
+    where the run has ended, or another execution goes on with it."""
     run = event.run or find_run(services, event.execution)
     phase = failed_phase(event.error)
     if phase in ("", "Phase"):  # the function of all phases is one
         phase = _reached(services, run)
     goes_back = False
-    if run is not None:
+    if run is not None and not is_over(services, run):
         leave_nodes(services, run.cluster_id, run.run_id)
         plan, journal = find_plan(services, run), Journal(services, run)
         goes_back = plan is not None and bool(journal.marks) and not past_no_return(plan, journal)
@@ -44,29 +61,34 @@ def decide(services: Services, event: ChangeFailed) -> Failure:
 def end(services: Services, event: ChangeEnded) -> Outcome | ChangeState:
     """The state Ended: tell it. An execution that was redriven since goes on instead, as after Started.
 
-    RefusedError where a redrive may not go on: another execution did, or what was done was taken back."""
+    RefusedError where a redrive may not go on: another execution did, what was done was taken back, or there is no plan
+    yet."""
     run = event.state.run or find_run(services, event.execution)
-    if run and event.execution.redrives > event.state.decided.told.redrives and find_plan(services, run):
-        return _redriven(services, run)
+    if run and event.execution.redrives > event.state.decided.redrives:
+        return _redriven(services, run, event.execution)
     return _conclude(services, run, event.execution, event.state)
 
 
-def _redriven(services: Services, run: ChangeRun) -> ChangeState:
-    """RefusedError as for another execution of the run (started.py): `run_at_work`, `run_taken_back`."""
+def _redriven(services: Services, run: ChangeRun, execution: ExecutionContext) -> ChangeState:
+    """RefusedError as for another execution of the run (again.py). One that was started to take the run back does that
+    and nothing else, however far it came."""
     record = services.runs.get(run.cluster_id, run.run_id)
-    if record.execution != run.execution:
-        raise RefusedError(
-            "run_at_work",
-            f"{record.execution} went on with the run {run.run_id} since",
-            hint=f"holdfast restore status {run.run_id}",
-        )
-    refuse_taken_back(Journal(services, run), run.run_id)
-    services.runs.reopen(record_of(run))
-    return ChangeState(run=run, approved=find_approval(services, run) is not None)
+    if name_of(record) != run.execution:
+        raise at_work(record)
+    plan = planned(services, run)
+    abort = ChangeRequest.model_validate(execution.input).abort is not None
+    if not abort:
+        refuse_taken_back(Journal(services, run), run.run_id)
+    take_over(services, record, run)
+    return ChangeState(run=run, approved=is_approved(services, run, plan), abort=abort)
 
 
 def finish(services: Services, run: ChangeRun) -> Outcome:
-    """The state Report: every step is done and every check agreed."""
+    """The state Report: every step is done and every check agreed. RefusedError `lease_lost` when another execution
+    goes on with the run."""
+    other = other_execution(services, run)
+    if other:
+        raise overtaken(run, other)
     services.runs.progress(run.cluster_id, run.run_id, Progress(phase="Finished"))
     plan = find_plan(services, run)
     outcome = Outcome(
@@ -92,10 +114,26 @@ def stop(services: Services, event: StatusChangeEvent) -> Outcome | None:
         {"Name": event.detail.name, "StartTime": event.detail.started_at, "Input": failure.input}
     )
     run = find_run(services, execution)
-    record = _record(services, run.cluster_id if run else _cluster(execution), run.run_id if run else execution.name)
+    known = (run.cluster_id, run.run_id) if run else (_cluster(execution), execution.name)
+    record = find_record(services, *known)
     if record and (record.outcome or record.execution != execution.name):
         return record.outcome
-    decided = decide(services, ChangeFailed(execution=execution, run=run, error=failure.error))
+    return _stopped(services, run, execution, failure.error)
+
+
+def stop_untold(services: Services, run: ChangeRun, view: ExecutionView | None) -> Outcome:
+    """The same by whoever wants to go on with a run whose execution is over, when nobody told its end: the event was
+    lost, or its function failed. `view` is None for an execution that Step Functions has forgotten."""
+    status = view.status if view and view.status in ("FAILED", "TIMED_OUT") else "ABORTED"
+    detail = {"name": run.execution, "status": status, "startDate": run.started_at}
+    said = {"error": view.error, "cause": view.cause} if view else {}
+    failure = StatusChangeEvent.model_validate({"detail": detail | said}).as_failure()
+    execution = ExecutionContext.model_validate({"Name": run.execution, "StartTime": run.started_at})
+    return _stopped(services, run, execution, failure.error)
+
+
+def _stopped(services: Services, run: ChangeRun | None, execution: ExecutionContext, error: CaughtError) -> Outcome:
+    decided = decide(services, ChangeFailed(execution=execution, run=run, error=error))
     kept = decided.model_copy(update={"goes_back": False})
     return _conclude(services, run, execution, EndedState(run=run, decided=Decided(told=kept)))
 
@@ -121,14 +159,29 @@ def _cluster(execution: ExecutionContext) -> str:
         return UNKNOWN_CLUSTER
 
 
-def _record(services: Services, cluster_id: str, run_id: str) -> RunRecord | None:
-    try:
-        return services.runs.get(cluster_id, run_id)
-    except PermanentError:
-        return None
+def _overtaken(services: Services, run: ChangeRun, state: EndedState) -> Outcome:
+    """Told under the execution's own name. Where that is the run's, it is the other execution's to tell."""
+    failure = state.decided.told
+    outcome = Outcome(
+        run_id=run.execution,
+        job=run.job,
+        cluster_id=run.cluster_id,
+        backup_id=run.backup_id,
+        status="refused" if failure.error.family == "refused" else "failed",
+        phase=failure.phase or "Started",
+        started_at=run.started_at,
+        finished_at=services.clock(),
+        error=failure.error,
+    )
+    if run.execution != run.run_id:
+        services.runs.close(outcome)
+        services.notifier.publish(outcome)
+    return outcome
 
 
 def _conclude(services: Services, run: ChangeRun | None, execution: ExecutionContext, state: EndedState) -> Outcome:
+    if run and other_execution(services, run):
+        return _overtaken(services, run, state)
     failure = state.decided.told
     rollback = caught_error(state.rollback) if state.rollback else None
     plan = find_plan(services, run) if run else None
@@ -155,9 +208,19 @@ def _conclude(services: Services, run: ChangeRun | None, execution: ExecutionCon
         started_at=run.started_at if run else execution.started_at,
         finished_at=services.clock(),
         error=error,
-        warnings=(left,) if left else (),
+        warnings=(*((left,) if left else ()), *_forgotten(services, run)),
     )
     return _close(services, run, outcome)
+
+
+def _forgotten(services: Services, run: ChangeRun | None) -> tuple[str, ...]:
+    """An emergency backup that was under way left URLs. What could not be emptied, in words."""
+    try:
+        if run:
+            forget_urls(services, run)
+    except HoldfastError as error:
+        return (f"the presigned URLs of an emergency backup are still stored: {error}",)
+    return ()
 
 
 def _close(services: Services, run: ChangeRun | None, outcome: Outcome) -> Outcome:

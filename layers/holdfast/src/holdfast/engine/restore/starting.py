@@ -2,14 +2,21 @@
 
 from collections.abc import Callable
 
+from holdfast.engine.restore.again import refuse_past_no_return
 from holdfast.engine.restore.approving import decline
+from holdfast.engine.restore.ending import stop_untold
+from holdfast.engine.restore.ownership import at_work
+from holdfast.engine.restore.stored import find_plan, run_of
 from holdfast.engine.services import Services
+from holdfast.engine.watching import if_known
 from holdfast.errors import PermanentError
+from holdfast.executions.base import ExecutionView
 from holdfast.models.restore import ChangeRequest
 from holdfast.models.run import RunRecord, StartedRun
 from holdfast.planning.naming import backup_id, run_id
 
-# The end of a stopped execution is told by a function that an event starts.
+# The end of a stopped execution is told by a function that an event starts. When it is not told within that time, the
+# event was lost or its function failed.
 _POLLS, _POLL_S = 60, 1.0
 # Names of executions have 80 characters, and a run's name may have all of them: the console names runs as it likes.
 _LONGEST_NAME = 80
@@ -22,24 +29,44 @@ def start_change(services: Services, request: ChangeRequest, seed: str) -> Start
     return StartedRun(run_id=name, new=services.changes.start(name, _input(request)))
 
 
-def resume_change(services: Services, cluster_id: str, run: str) -> StartedRun:
+def resume_change(services: Services, cluster_id: str, run: str, *, sleep: Callable[[float], None]) -> StartedRun:
     """Go on with a run that has ended unfinished. What speaks against it is told by its execution (Started)."""
+    record = services.runs.get(cluster_id, run)
+    if record.outcome is None and not _runs(_execution(services, record)):
+        _until_told(services, record, sleep)
     return _again(services, ChangeRequest(cluster=cluster_id, resume=run), run)
 
 
 def abort_change(
     services: Services, cluster_id: str, run: str, *, aborted_by: str, sleep: Callable[[float], None]
 ) -> StartedRun | None:
-    """Stop a run if it is at work, and take back what it did. None for one that still waits for its approval: it
-    ends by itself, and has changed nothing."""
+    """Stop a run if it is at work, and take back what it did. None for one that waited for its approval, or that had
+    no plan yet: it ends by itself, and has changed nothing.
+
+    RefusedError `past_no_return`, and the run goes on as it was. `nothing_to_resume` for one that has succeeded.
+    """
     record = services.runs.get(cluster_id, run)
-    if record.question is not None:
-        decline(services, cluster_id, run, declined_by=aborted_by)
+    if record.question is not None and _declined(services, record, aborted_by):
         return None
+    refuse_past_no_return(services, record)
     if record.outcome is None:
-        services.changes.stop(record.execution or run, f"{aborted_by} aborted it")
-        _wait_for_the_end(services, record, sleep)
+        if _runs(_execution(services, record)):
+            services.changes.stop(record.execution or run, f"{aborted_by} aborted it")
+        _until_told(services, record, sleep)
+        if find_plan(services, run_of(record)) is None:
+            return None
     return _again(services, ChangeRequest(cluster=cluster_id, abort=run), run)
+
+
+def _declined(services: Services, record: RunRecord, by: str) -> bool:
+    """False when nobody waits for the answer any more, although the record says so: it was approved just now."""
+    try:
+        decline(services, record.cluster_id, record.run_id, declined_by=by)
+    except PermanentError as error:
+        if error.code != "question_closed":
+            raise
+        return False
+    return True
 
 
 def _again(services: Services, request: ChangeRequest, run: str) -> StartedRun:
@@ -56,13 +83,21 @@ def _input(request: ChangeRequest) -> str:
     return request.model_dump_json(exclude_defaults=True)
 
 
-def _wait_for_the_end(services: Services, record: RunRecord, sleep: Callable[[float], None]) -> None:
+def _execution(services: Services, record: RunRecord) -> ExecutionView | None:
+    return if_known(lambda: services.changes.view(record.execution or record.run_id))
+
+
+def _runs(view: ExecutionView | None) -> bool:
+    return view is not None and view.status == "RUNNING"
+
+
+def _until_told(services: Services, record: RunRecord, sleep: Callable[[float], None]) -> None:
+    """The end of an execution that was stopped; when nobody tells it, it is told from here."""
     for _ in range(_POLLS):
         if services.runs.get(record.cluster_id, record.run_id).outcome is not None:
             return
         sleep(_POLL_S)
-    raise PermanentError(
-        "run_at_work",
-        f"the run {record.run_id} was stopped, and its end was not told within {_POLLS * _POLL_S:g} s",
-        hint=f"holdfast restore status {record.run_id}, then abort it again",
-    )
+    view = _execution(services, record)
+    if _runs(view):
+        raise at_work(record)
+    stop_untold(services, run_of(record), view)

@@ -1,0 +1,59 @@
+"""Which execution is at work for a run: the one that its record names, and no other."""
+
+from holdfast.engine.restore.stored import record_of
+from holdfast.engine.services import Services
+from holdfast.errors import PermanentError, RefusedError
+from holdfast.models.restore import ChangeRun
+from holdfast.models.run import RunRecord
+
+
+def find_record(services: Services, cluster_id: str, run_id: str) -> RunRecord | None:
+    try:
+        return services.runs.get(cluster_id, run_id)
+    except PermanentError as error:
+        if error.code != "run_unknown":
+            raise
+        return None
+
+
+def other_execution(services: Services, run: ChangeRun) -> str:
+    """The one that goes on with the run instead of `run.execution`; "" when none does."""
+    record = find_record(services, run.cluster_id, run.run_id)
+    return name_of(record) if record and name_of(record) != run.execution else ""
+
+
+def is_over(services: Services, run: ChangeRun) -> bool:
+    """Whether there is nothing left to do for `run.execution`: the run has ended, or is another one's."""
+    record = find_record(services, run.cluster_id, run.run_id)
+    return record is not None and (record.outcome is not None or name_of(record) != run.execution)
+
+
+def take_over(services: Services, record: RunRecord, run: ChangeRun) -> None:
+    """From now on `run.execution` is at work for the run. `record` is what was read of it. RefusedError `run_at_work`
+    when another execution was first."""
+    again = record_of(run).model_copy(update={"progress": record.progress})
+    if not services.runs.reopen(again, was=record):
+        now = services.runs.get(run.cluster_id, run.run_id)
+        # A write whose answer was lost is repeated, and finds itself.
+        if now.outcome is not None or name_of(now) != run.execution:
+            raise at_work(now)
+
+
+def name_of(record: RunRecord) -> str:
+    return record.execution or record.run_id
+
+
+def overtaken(run: ChangeRun, other: str) -> RefusedError:
+    return RefusedError(
+        "lease_lost",
+        f"{other} goes on with the run {run.run_id}; {run.execution} does nothing more for it",
+        hint=f"holdfast restore status {run.run_id}",
+    )
+
+
+def at_work(record: RunRecord) -> RefusedError:
+    return RefusedError(
+        "run_at_work",
+        f"{name_of(record)} {'went on with' if record.outcome else 'is at work for'} the run {record.run_id}",
+        hint=f"holdfast restore status {record.run_id}",
+    )
