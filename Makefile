@@ -9,12 +9,14 @@ PIP_INSTALL = $(UV) pip install --quiet --require-hashes
 COMPILE = ../$(UV) pip compile --quiet --python-version 3.13 --generate-hashes --no-emit-index-url --no-emit-find-links --custom-compile-command 'make requirements'
 
 # What checks and tests call: program:package of Debian.
-SYSTEM := shellcheck:shellcheck zstd:zstd sshd:openssh-server sudo:sudo busybox:busybox nsenter:util-linux curl:curl dash:dash openssl:openssl
+SYSTEM = $(NODES) shellcheck:shellcheck sshd:openssh-server sudo:sudo busybox:busybox dash:dash
+# The same for the nodes in namespaces that the demo has too.
+NODES := nsenter:util-linux curl:curl openssl:openssl zstd:zstd
 
 .PHONY: help setup system requirements proto check format test e2e demo local bench build clean
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' Makefile
 
 setup: .venv/.installed ## the environment .venv, with the package in it
 
@@ -70,7 +72,8 @@ test: check ## everything that a clean checkout can run
 e2e: setup ## the same backups against a real cluster, and restores with HOLDFAST_E2E_RESTORE=yes (tests/README.md)
 	$(BIN)/pytest --quiet tests/cluster
 
-demo: setup ## the main job on this machine: schedule, backup, verification; the cluster destroyed, restored with an approval
+demo: SYSTEM = $(NODES)
+demo: setup system ## the main job on this machine: schedule, backup, verification; the cluster destroyed, restored with an approval
 	$(BIN)/holdfast demo
 
 local: setup ## start the embedded AWS stack and deploy template.yaml into it
