@@ -11,6 +11,7 @@ from builders.doubled_runs import CLUSTER, through
 from builders.frames import printed
 from builders.runs import failed
 from builders.services import START, MemoryServices
+from holdfast.engine.members import look_at_members
 from holdfast.engine.restore.again import again
 from holdfast.engine.restore.started import start
 from holdfast.engine.restore.stored import find_plan, load_plan, run_of
@@ -139,6 +140,15 @@ def test_a_lost_nodes_files_come_from_the_newest_backup_that_has_them() -> None:
     assert "start-kubelet" in names
     assert plan.bundle_keys == {"n3": f"{CLUSTER}/{backup}/n3/bundle.tar"}
     assert [finding.code for finding in plan.findings if backup in finding.text] == ["files_from_backup"]
+
+
+def test_members_are_told_as_a_replacement_would_find_them() -> None:
+    services, _, backup = lost()
+    (spec,) = services.clusters.list()
+    for refusals in ([], ["layout_unknown"]):
+        (found,) = look_at_members(services, spec, f"look-{len(refusals)}", wait=lambda _: None).replacements
+        assert (found.node, [each.code for each in found.refusals]) == ("n3", refusals)
+        services.bucket.remove([f"{CLUSTER}/{backup}/manifest.json"])
 
 
 def test_a_sealed_backup_does_where_none_is_verified() -> None:

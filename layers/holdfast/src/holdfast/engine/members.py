@@ -3,13 +3,13 @@
 from collections.abc import Callable
 
 from holdfast.engine.looking import look_at
-from holdfast.engine.restore.looking import look_at_cluster
+from holdfast.engine.restore.looking import look_at_cluster, newest_files
 from holdfast.engine.services import Services
 from holdfast.models.cluster import ClusterSpec, SshTransport, SsmTransport
 from holdfast.models.members import MemberReport
 from holdfast.models.restore import StartedLook
 from holdfast.models.run import Pending
-from holdfast.planning.members import member_report
+from holdfast.planning.members import member_report, nodes_without_files
 from holdfast.planning.restore_seen import RestoreSeen
 
 
@@ -20,8 +20,10 @@ def look_at_members(
     nothing. Raises when nobody answers at all, with the reason."""
     if isinstance(spec.transport, SshTransport | SsmTransport):
         seen = _through_nodes(services, spec, look_id, wait)
-    else:
-        seen = _without_nodes(services, spec, look_id, wait)
+        bare = {node: newest_files(services, spec.id, node) for node in nodes_without_files(spec, seen)}
+        files = {node: backup for node, backup in bare.items() if backup}
+        return member_report(spec, seen, services.clock(), files)
+    seen = _without_nodes(services, spec, look_id, wait)
     return member_report(spec, seen, services.clock())
 
 

@@ -1,6 +1,6 @@
 """Members and their nodes, the quorum's arithmetic, and which member can be replaced now."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 
 from holdfast.models.cluster import ClusterSpec, SshTransport, SsmTransport
@@ -9,13 +9,23 @@ from holdfast.models.members import Health, MemberReport, MemberRow, Replacement
 from holdfast.models.restore import ChangeRequest
 from holdfast.planning.quorum import healthy_voters, tally
 from holdfast.planning.replace_findings import course, replacement_findings
-from holdfast.planning.restore_seen import RestoreSeen, node_names
+from holdfast.planning.restore_seen import ChosenBackup, RestoreSeen, node_names
 
 _NO_LIST = "no member tells who the members are: only those that answer are counted"
 _NO_NODES = "members are replaced through nodes: with an ssh or ssm transport"
 
 
-def member_report(spec: ClusterSpec, seen: RestoreSeen, now: datetime) -> MemberReport:
+def nodes_without_files(spec: ClusterSpec, seen: RestoreSeen) -> tuple[str, ...]:
+    """Nodes of members whose manifests are gone: in a replacement they get the files of a backup."""
+    surveys = {node: seen.survey_of(node) for node in node_names(spec, seen)}
+    bare = (node for node, survey in surveys.items() if survey and survey.etcd is None)
+    return tuple(node for node in bare if (way := course(seen, node)) and way.gone)
+
+
+def member_report(
+    spec: ClusterSpec, seen: RestoreSeen, now: datetime, files: Mapping[str, ChosenBackup] | None = None
+) -> MemberReport:
+    """`files` are backups with the files of `nodes_without_files`."""
     through_nodes = isinstance(spec.transport, SshTransport | SsmTransport)
     places = _places(spec, seen)
     counted = tally(seen.etcd) if seen.etcd else None
@@ -28,7 +38,7 @@ def member_report(spec: ClusterSpec, seen: RestoreSeen, now: datetime) -> Member
         healthy=healthy,
         needed=needed,
         may_fail=healthy - needed,
-        replacements=tuple(_replacements(spec, seen, now)) if through_nodes else (),
+        replacements=tuple(_replacements(spec, seen, now, files or {})) if through_nodes else (),
         notes=(*((_NO_LIST,) if not seen.member_list() else ()), *(() if through_nodes else (_NO_NODES,))),
     )
 
@@ -88,7 +98,9 @@ def _problem(seen: RestoreSeen, member: Member, node: str) -> str:
     return said[0] if said else ""
 
 
-def _replacements(spec: ClusterSpec, seen: RestoreSeen, now: datetime) -> Iterator[Replacement]:
+def _replacements(
+    spec: ClusterSpec, seen: RestoreSeen, now: datetime, files: Mapping[str, ChosenBackup]
+) -> Iterator[Replacement]:
     """For every node whose member is not healthy, and for those that run etcd and are on nobody's list."""
     healthy = healthy_voters(seen.etcd) if seen.etcd else frozenset[str]()
     for node in node_names(spec, seen):
@@ -99,7 +111,7 @@ def _replacements(spec: ClusterSpec, seen: RestoreSeen, now: datetime) -> Iterat
         if gone and (gone.member_id in healthy or _is_healthy_learner(seen, gone)):
             continue
         request = ChangeRequest(cluster=spec.id, replace=node)
-        found = replacement_findings(spec, seen, node, request, now)
+        found = replacement_findings(spec, seen, node, request, now, backup=files.get(node))
         yield Replacement(
             node=node,
             member=(gone.name or gone.member_id) if gone else "",
