@@ -29,6 +29,8 @@ AFTER = ("swap", "start-etcd", "etcd-ready", "count-keys", "start-api", "start-c
 LAST = ("node-ready", "write-watch", "tidy")
 # Steps of one node only.
 ON_N1 = ("count-keys", "write-watch")
+# A test of fourteen faults takes a minute; a machine that does other things too may need many.
+LONG_S = 900
 ADVICE = re.compile(r"holdfast restore (resume|abort) (restore-\d+)")
 SECRETS = ("secrets", "private.pem", "sealed", "pass")
 
@@ -189,6 +191,7 @@ def test_a_run_that_was_stopped_before_it_is_taken_back_by_abort(
     cases.append(f"stopped at {step}: aborted")
 
 
+@pytest.mark.timeout(LONG_S)
 @pytest.mark.parametrize("way", ["fails", "hangs", "unreachable", "stopped"])
 def test_a_resumed_run_goes_on_to_the_end_whatever_step_it_broke_at(
     way: Way, scene: RestoreScene, cases: list[str]
@@ -210,6 +213,7 @@ def test_a_resumed_run_goes_on_to_the_end_whatever_step_it_broke_at(
     is_restored(scene, before)
 
 
+@pytest.mark.timeout(LONG_S)
 def test_a_function_that_dies_at_every_step_after_its_command_ran_repeats_none(
     scene: RestoreScene, cases: list[str]
 ) -> None:
