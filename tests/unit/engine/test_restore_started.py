@@ -11,6 +11,7 @@ from builders.doubled_runs import CLUSTER, through
 from builders.frames import printed
 from builders.runs import failed
 from builders.services import START, MemoryServices
+from holdfast.cli.plan_view import _head
 from holdfast.engine.members import look_at_members
 from holdfast.engine.restore.again import again
 from holdfast.engine.restore.started import start
@@ -82,6 +83,7 @@ def test_a_plan_whose_emergency_backup_may_be_missing_says_so() -> None:
     assert plan.emergency is None
     lifted = {finding.code: finding for finding in plan.findings}["no_emergency_snapshot"]
     assert (lifted.level, "node_snapshot_failed" in lifted.text) == ("warn", True)
+    assert ("first", "no emergency backup: none could be made") in _head(plan)
     page = services.bucket.read(run_key(CLUSTER, NAME, "runbook.md")).decode()
     assert "what still answered before" not in page
     assert services.leases.holder(CLUSTER) is None

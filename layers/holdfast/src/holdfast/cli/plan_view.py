@@ -65,7 +65,8 @@ def what_of(plan: "RestorePlan") -> str:
 
 def _emergency(plan: "RestorePlan") -> str:
     if plan.emergency is None:
-        return "no emergency backup: no member answers"
+        missing = any(finding.code == "no_emergency_snapshot" and finding.level != "info" for finding in plan.findings)
+        return f"no emergency backup: {'none could be made' if missing else 'no member answers'}"
     return f"an emergency backup of what answers: {plan.emergency}"
 
 

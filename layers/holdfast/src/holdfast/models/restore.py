@@ -134,7 +134,8 @@ class RestoreStep(Model):
 
 class RestorePlan(Model):
     """`revision`, `hash` and `counts` are the backup's own: what the restored database is held against. `emergency` is
-    the backup that was made of what still answered before anything was touched, None when nothing did."""
+    the backup that was made of what still answered before anything was touched, None when nothing did or when none
+    could be made, which was allowed then."""
 
     schema_version: Literal[1] = 1
     job: Change
