@@ -42,7 +42,7 @@ def lease_lost(cluster_id: str, owner: str) -> RefusedError:
     return RefusedError(
         "lease_lost",
         f"run {owner} does not hold the lease of {cluster_id} any more: it was ended, or another run took over",
-        hint="start a new backup; a run that was ended is cleaned up and cannot be redriven",
+        hint="a backup: start a new one, what was ended is cleaned up; a restore: holdfast restore status RUN",
     )
 
 
