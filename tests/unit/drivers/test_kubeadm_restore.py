@@ -10,6 +10,7 @@ from holdfast.drivers.base import Driver
 from holdfast.drivers.kubeadm.driver import KubeadmDriver
 from holdfast.drivers.kubeadm.restore_facts import can_bump
 from holdfast.facts.frames import pairs, sections
+from holdfast.local.pki import issue_ca
 from holdfast.models.node import NodeSurvey
 
 DRIVER: Driver = KubeadmDriver()
@@ -91,6 +92,42 @@ def test_only_certificates_that_are_in_use_are_looked_at() -> None:
     assert DRIVER.certificates(survey(Shape(workers=1), "w1")) == ()
     only_etcd = DRIVER.certificates(survey(Shape(external=True), "e1"))
     assert not any("apiserver" in path for path in only_etcd)
+
+
+def read_with(sections: dict[str, str]) -> NodeSurvey:
+    return DRIVER.read_survey(
+        "n1", printed(SURVEY, CAPTURED | sections), asked_at=THEN, read_at=THEN + timedelta(seconds=3)
+    )
+
+
+@pytest.mark.parametrize(
+    ("user", "name"),
+    [
+        ("system:node:n1.example", "n1.example"),
+        ("system:node:", ""),
+        ("system:node:a/../b", ""),
+        ("kubernetes-admin", ""),
+    ],
+)
+def test_a_node_has_the_name_that_its_kubelet_shows(user: str, name: str) -> None:
+    certificate = issue_ca().issue_client(user).certificate
+    assert read_with({"kubelet-certificate": certificate}).node_name == name
+
+
+def test_a_kubelet_without_a_certificate_may_have_been_told_its_name() -> None:
+    assert read().node_name == ""
+    assert read_with({"kubelet": "--hostname-override=Node-A", "kubelet-certificate": "no PEM"}).node_name == "node-a"
+
+
+def test_the_files_of_kubelets_own_certificate_are_in_the_bundle() -> None:
+    """Its kubeconfig names a link; without what that leads to, no kubelet of a new host starts."""
+    link, target = (f"/var/lib/kubelet/pki/kubelet-client-{name}.pem" for name in ("current", "2026-11-20"))
+    told = {"kubelet-client": f"{link}\n{target}\n", "paths": f"{CAPTURED['paths']}f {link} -> {target}\nf {target}\n"}
+    survey = read_with(told)
+    assert {link, target} <= set(survey.bundle_paths)
+    assert survey.kubelet_files == (link, target)
+    assert {link, target} <= set(DRIVER.certificates(survey))
+    assert set(read_with({"kubelet-client": f"{link}\n"}).missing) == {link}
 
 
 def test_a_node_is_taken_to_be_as_kubeadm_makes_it() -> None:

@@ -13,6 +13,7 @@ from builders.questions import Asker, etcd_of_the_environment, node_root
 from builders.shell import Shell
 from holdfast.drivers.kubeadm.driver import KubeadmDriver
 from holdfast.errors import HoldfastError, PermanentError
+from holdfast.local.pki import issue_ca
 from holdfast.models.command import CommandResult
 from holdfast.models.node import NodeSurvey
 
@@ -42,6 +43,36 @@ def unpacked(result: CommandResult) -> str:
 def shell(request: pytest.FixtureRequest) -> Shell:
     found: Shell = request.param
     return found
+
+
+@pytest.mark.parametrize("embedded", [False, True])
+def test_kubelets_own_certificate_tells_the_nodes_name_and_its_key_stays_there(
+    tmp_path: Path, shell: Shell, *, embedded: bool
+) -> None:
+    root = tmp_path / "root"
+    pair = issue_ca().issue_client("system:node:n1.example", group="system:nodes")
+    folder, text = "/var/lib/kubelet/pki", pair.key + pair.certificate + pair.key
+    (root / f"{folder[1:]}").mkdir(parents=True)
+    (root / "etc/kubernetes").mkdir(parents=True)
+    (root / f"{folder[1:]}/kubelet-client-dated.pem").write_text(text)
+    (root / f"{folder[1:]}/kubelet-client-current.pem").symlink_to("kubelet-client-dated.pem")
+    data = base64.b64encode(pair.certificate.encode()).decode()
+    user = (
+        f"    client-certificate-data: {data}\n    client-key-data: c2VjcmV0\n"
+        if embedded
+        else f"    client-certificate: {folder}/kubelet-client-current.pem\n"
+        f'    client-key: "{folder}/kubelet-client-current.pem"\n'
+    )
+    (root / "etc/kubernetes/kubelet.conf").write_text(f"users:\n- name: default-auth\n  user:\n{user}")
+    result = Asker(tmp_path / "node", shell).ask(DRIVER.survey(), root=str(root))
+    survey = read(result)
+    files = tuple(f"{folder}/kubelet-client-{name}.pem" for name in ("current", "dated"))
+    assert (survey.node_name, survey.kubelet_files) == ("n1.example", () if embedded else files)
+    assert embedded or set(files) <= set(survey.bundle_paths)
+    said = unpacked(result)
+    assert "PRIVATE" not in said
+    assert not any(line in said for line in pair.key.splitlines())
+    assert "c2VjcmV0" not in said
 
 
 def test_an_etcd_of_the_host_is_found_by_its_environment_and_asked(

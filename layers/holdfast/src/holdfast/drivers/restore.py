@@ -15,7 +15,8 @@ from holdfast.models.restore import PodFile, RestoreFacts, RestoreMode, RestoreS
 
 @dataclass(frozen=True)
 class TaskNode:
-    """One node that takes part. `name` is the one that Kubernetes knows it by.
+    """One node that takes part. `name` is the one that Kubernetes knows it by; `odd_name` is the same where the host's
+    own name would not tell it, "" otherwise.
 
     `unit` is the systemd unit of an etcd that is no static pod, "" otherwise. `running` are the control plane's static
     pods that are there now, `wanted` those that shall run in the end: they differ where a bundle brings manifests.
@@ -33,6 +34,7 @@ class TaskNode:
     wanted: tuple[PodFile, ...] = ()
     kubelet: bool = True
     bundle: SecretsBundle | None = None
+    odd_name: str = ""
 
 
 @dataclass(frozen=True)

@@ -2,14 +2,20 @@
 
 import re
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC
 
 from cryptography import x509
 from cryptography.utils import CryptographyDeprecationWarning
+from cryptography.x509.oid import NameOID
 
 from holdfast.models.node import Certificate
 
 LIMIT_BYTES = 1 << 20
+# kubelet's user, and what may be the name of a node (RFC 1123).
+_KUBELET = "system:node:"
+_NODE = re.compile(r"[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?")
 _BLOCK = re.compile(r"-----BEGIN CERTIFICATE-----[A-Za-z0-9+/=\s]+?-----END CERTIFICATE-----")
 
 
@@ -23,10 +29,33 @@ def read_certificates(text: str) -> tuple[Certificate, ...]:
     return tuple(found)
 
 
-def _certificate(path: str, pem: str) -> Certificate | None:
+def node_of_kubelet(text: str) -> str:
+    """The name of the node that the first certificate is for, as its kubelet shows it; "" for any other text."""
+    block = _BLOCK.search(text[:LIMIT_BYTES])
+    if not block:
+        return ""
+    try:
+        with _old_serials():
+            names = x509.load_pem_x509_certificate(block[0].encode()).subject.get_attributes_for_oid(
+                NameOID.COMMON_NAME
+            )
+    except ValueError:
+        return ""
+    user = str(names[0].value) if names else ""
+    name = user.removeprefix(_KUBELET)
+    return name if user.startswith(_KUBELET) and _NODE.fullmatch(name) else ""
+
+
+@contextmanager
+def _old_serials() -> Iterator[None]:
+    """kubeadm's etcd CA has serial number 0 (seen: 1.20), which is announced to be refused one day."""
     with warnings.catch_warnings():
-        # kubeadm's etcd CA has serial number 0 (seen: 1.20), which is announced to be refused one day.
         warnings.simplefilter("ignore", CryptographyDeprecationWarning)
+        yield
+
+
+def _certificate(path: str, pem: str) -> Certificate | None:
+    with _old_serials():
         try:
             certificate = x509.load_pem_x509_certificate(pem.encode())
             subject = certificate.subject.rfc4514_string()

@@ -88,10 +88,12 @@ class NodeSurvey(Model):
     as root. `etcd_problem` is why an etcd that runs there cannot be asked (then `etcd` is None).
     `data_on_work_disk`: what is saved beside etcd's data takes the room of our own files. `bundle_paths` exist
     there, `missing` are named by flags and do not; `key_services` are sockets of the plugins that hold the keys of
-    an encryption at rest."""
+    an encryption at rest. `node_name` is what Kubernetes calls it, "" where that could not be told; `kubelet_files` are
+    those of its kubelet's own certificate and key, as far as they are files: named, or what a link leads to."""
 
     node: str
     hostname: str
+    node_name: str = ""
     boot_id: str
     machine: str
     clock_offset_s: float
@@ -109,6 +111,7 @@ class NodeSurvey(Model):
     bundle_paths: tuple[NodePath, ...] = ()
     missing: tuple[NodePath, ...] = ()
     key_services: tuple[str, ...] = ()
+    kubelet_files: tuple[NodePath, ...] = ()
 
 
 class NodeEtcd(Model):

@@ -45,10 +45,31 @@ kubelet_configuration() { # a header for static pods from a URL may hold a token
 }
 
 kubelet_flags() { # others may hold a token
-	for name in pod-manifest-path config config-dir; do
+	for name in pod-manifest-path config config-dir hostname-override; do
 		value=$(echo "$kubelet" | flag $name)
 		[ -z "$value" ] || echo "--$name=$value"
 	done
+}
+
+kubelet_client() { # files of kubelet's own certificate and key: those that its kubeconfig names, and what links lead to
+	sed -nE "s/^[[:space:]]*client-(certificate|key):[[:space:]]*[\"']?(\/[^\"'[:space:]]+).*/\2/p" "$root$kubeconfig" | sort -u |
+		while IFS= read -r path; do
+			echo "$path"
+			target=$(readlink "$root$path") || continue
+			case $target in /*) echo "$target" ;; *) echo "${path%/*}/$target" ;; esac
+		done
+}
+
+kubelet_certificate() { # its first one, which names the node; a whole block with nothing but base64 in it
+	{
+		printf '%s\n' "$client_files" | while IFS= read -r path; do [ ! -f "$root$path" ] || cat "$root$path"; done
+		sed -n 's/^[[:space:]]*client-certificate-data:[[:space:]]*//p' "$root$kubeconfig" | head -n 1 | base64 -d
+	} 2>/dev/null | awk '
+		/^-----BEGIN CERTIFICATE-----$/ { block = $0 "\n"; next }
+		block != "" && /^-----END CERTIFICATE-----$/ { printf "%s%s\n", block, $0; exit }
+		block != "" && /^[A-Za-z0-9+\/=]+$/ { block = block $0 "\n"; next }
+		{ block = "" }
+	'
 }
 
 without_values() { # environment variables in a manifest: a proxy's password, for one; texts of several lines too
@@ -118,6 +139,7 @@ paths() { # what there is of: paths that are named, and those below a host path 
 	{
 		printf '%s\n' /etc/kubernetes/pki "$manifests" "$kubelet_config" /var/lib/kubelet/kubeadm-flags.env
 		for file in "$root"/etc/kubernetes/*.conf; do echo "${file#"$root"}"; done
+		printf '%s\n' "$client_files"
 		for path in $named; do
 			echo "$path"
 			case $path in *.crt | *.pem) printf '%s\n' "${path%/*}/healthcheck-client.crt" "${path%/*}/healthcheck-client.key" ;; esac
@@ -156,6 +178,9 @@ kubelet=$(processes kubelet | head -n 1)
 kubelet=$([ -z "$kubelet" ] || arguments "$kubelet")
 kubelet_config=$(echo "$kubelet" | flag config)
 kubelet_config=${kubelet_config:-/var/lib/kubelet/config.yaml}
+kubeconfig=$(echo "$kubelet" | flag kubeconfig)
+kubeconfig=${kubeconfig:-/etc/kubernetes/kubelet.conf}
+client_files=$(kubelet_client 2>/dev/null)
 manifests=$(echo "$kubelet" | flag pod-manifest-path)
 drop_ins=$(echo "$kubelet" | flag config-dir)
 [ -n "$manifests" ] || manifests=$(static_pod_path "$root$kubelet_config" "$root${drop_ins:-/nowhere}"/*.conf)
@@ -167,6 +192,8 @@ manifests=${manifests%/}
 	tools | section tools
 	kubelet_flags | section kubelet
 	[ ! -r "$root$kubelet_config" ] || kubelet_configuration | section kubelet-config
+	printf '%s\n' "$client_files" | section kubelet-client
+	kubelet_certificate | section kubelet-certificate
 	pods
 	members=$(members && echo .)
 	printf '%s' "${members%.}"

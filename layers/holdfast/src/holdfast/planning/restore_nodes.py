@@ -36,7 +36,8 @@ def task_node(driver: RestoreDriver, survey: NodeSurvey, facts: RestoreFacts, fi
     in_host = etcd is not None and not etcd.container
     return TaskNode(
         node=survey.node,
-        name=etcd.name if etcd and etcd.container else survey.hostname.lower(),
+        name=survey.node_name or (etcd.name if etcd and etcd.container else survey.hostname.lower()),
+        odd_name="" if survey.node_name in _host_names(survey) else survey.node_name,
         data_dir=etcd.host_data_dir if etcd else DATA_DIR,
         manifests=survey.static_pod_path or "",
         member=etcd,
@@ -47,6 +48,10 @@ def task_node(driver: RestoreDriver, survey: NodeSurvey, facts: RestoreFacts, fi
         kubelet=facts.kubelet or (bundle is not None and survey.static_pod_path is not None),
         bundle=bundle,
     )
+
+
+def _host_names(survey: NodeSurvey) -> tuple[str, ...]:
+    return "", survey.hostname, survey.hostname.partition(".")[0]
 
 
 def _wanted(there: tuple[PodFile, ...], brought: tuple[PodFile, ...]) -> tuple[PodFile, ...]:

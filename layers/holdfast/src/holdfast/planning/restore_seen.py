@@ -82,6 +82,8 @@ def restored(survey: NodeSurvey, before: NodeSurvey) -> NodeSurvey:
             "apiserver": before.apiserver,
             "static_pod_path": before.static_pod_path,
             "bundle_paths": before.bundle_paths,
+            "node_name": before.node_name or survey.node_name,
+            "kubelet_files": before.kubelet_files,
         }
     )
 

@@ -84,9 +84,10 @@ def _restarted(task: RestoreTask, members: Sequence[TaskNode], control: Sequence
         restart.start_api(task.run_id, control),
         restart.start_controllers(task.run_id, control),
         restart.restart_kubelet(task.nodes),
+        # Before anything that may fail for reasons of its own: what was fetched holds every Secret in plain text.
+        restart.tidy(task.run_id, [node for node in task.nodes if node.member or node.bundle]),
         restart.node_ready(control),
         restart.write_watch(task.run_id, control),
-        restart.tidy(task.run_id, [node for node in task.nodes if node.member or node.bundle]),
         restart.report(),
     ]
 
@@ -114,9 +115,9 @@ def replace_steps(task: ReplaceTask) -> tuple[RestoreStep, ...]:
             restart.etcd_ready([*task.others, task.node], voters=task.voters, at=0),
             restart.start_api(task.run_id, alone),
             restart.start_controllers(task.run_id, alone),
+            restart.tidy(task.run_id, alone),
             restart.node_ready(alone),
             restart.write_watch(task.run_id, alone),
-            restart.tidy(task.run_id, alone),
             restart.report(),
         ]
     )

@@ -51,7 +51,7 @@ def _certificates(survey: NodeSurvey) -> Iterator[str]:
         yield from (path for path in (survey.apiserver.ca, survey.apiserver.client_cert) if path)
         if survey.apiserver.ca:
             yield from (_beside(survey.apiserver.ca, name) for name in _OF_API)
-        yield _KUBELET
+        yield from survey.kubelet_files or (_KUBELET,)
         yield from (path for path in survey.bundle_paths if path.endswith(_KUBECONFIGS))
 
 

@@ -10,6 +10,7 @@ from holdfast.drivers.kubeadm.files import NodeFiles, read_disks, read_paths
 from holdfast.drivers.kubeadm.member import FoundMember, find_member
 from holdfast.drivers.kubeadm.processes import read_processes
 from holdfast.errors import PermanentError
+from holdfast.facts.certificates import node_of_kubelet
 from holdfast.facts.frames import pairs, sections
 from holdfast.facts.kubeadm_config import read_certificates_dir
 from holdfast.facts.kubelet import kubelet_version, static_pod_path
@@ -45,11 +46,13 @@ def read_survey(node: str, result: CommandResult, *, asked_at: datetime, read_at
     layout = api_layout(node, apiserver) if apiserver else None
     data = disks.of(member.layout.host_data_dir) if member.layout else disks.work
     static_pods = _static_pods(node, about, found)
+    kubelet_files = tuple(path for path in found.get("kubelet-client", "").splitlines() if path.startswith("/"))
     return checked(
         f"{node}: survey",
         NodeSurvey,
         node=node,
         hostname=about.get("hostname", ""),
+        node_name=_node_name(found),
         boot_id=about.get("boot_id", ""),
         machine=about.get("machine", ""),
         clock_offset_s=_offset(node, about.get("now", ""), asked_at, read_at),
@@ -65,10 +68,17 @@ def read_survey(node: str, result: CommandResult, *, asked_at: datetime, read_at
         static_pod_path=static_pods if static_pods in there.folders else None,
         kubernetes_version=(apiserver.version if apiserver else "")
         or kubelet_version(about.get("kubelet_version", "")),
-        bundle_paths=there.existing(_bundle(about, certificates, apiserver, member, there)),
-        missing=tuple(sorted(_missing(layout, there))),
+        bundle_paths=there.existing((*_bundle(about, certificates, apiserver, member, there), *kubelet_files)),
+        missing=tuple(sorted({*_missing(layout, there), *(path for path in kubelet_files if path not in there.files)})),
         key_services=tuple(sorted({line for line in found.get("key-service", "").splitlines() if line})),
+        kubelet_files=kubelet_files,
     )
+
+
+def _node_name(found: Mapping[str, str]) -> str:
+    """By the certificate that its kubelet shows; a kubelet without one may have been told a name."""
+    told = flags(found.get("kubelet", "").splitlines()).get("hostname-override", "")
+    return node_of_kubelet(found.get("kubelet-certificate", "")) or told.lower()
 
 
 def _static_pods(node: str, about: Mapping[str, str], found: Mapping[str, str]) -> str:

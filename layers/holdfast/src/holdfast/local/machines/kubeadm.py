@@ -25,6 +25,7 @@ from holdfast.local.machines.kubeadm_files import (
     ENCRYPTION,
     IMAGES,
     KUBELET_CLIENT,
+    KUBELET_CLIENT_DATED,
     KUBELET_CONFIG,
     MANIFESTS,
     Authorities,
@@ -69,12 +70,13 @@ class KubeadmMachine(Machine):
         self.encryption_key = encryption_key
         files = pki(authorities, self.name, self.address) | kubelet_files()
         files |= kubeconfigs(authorities, self.name, self.address) | controller_manifests()
-        files[KUBELET_CLIENT] = kubelet_client(authorities, self.name)
+        files[KUBELET_CLIENT_DATED] = kubelet_client(authorities, self.name)
         files[f"{MANIFESTS}/kube-apiserver.yaml"] = apiserver_manifest(member, encryption=encryption_key is not None)
         if encryption_key is not None:
             files[ENCRYPTION] = encryption_config(encryption_key)
         for path, text in files.items():
             self.write(path, text, mode=0o644 if path.endswith((".crt", "config.yaml", ".env")) else 0o600)
+        self.path(KUBELET_CLIENT).symlink_to(KUBELET_CLIENT_DATED)
         self._add_programs(api)
 
     @property

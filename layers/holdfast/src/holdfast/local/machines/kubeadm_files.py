@@ -15,6 +15,7 @@ MANIFESTS = "/etc/kubernetes/manifests"
 ENCRYPTION = "/etc/kubernetes/enc/encryption.yaml"
 KUBELET_CONFIG = "/var/lib/kubelet/config.yaml"
 KUBELET_CLIENT = "/var/lib/kubelet/pki/kubelet-client-current.pem"
+KUBELET_CLIENT_DATED = "/var/lib/kubelet/pki/kubelet-client-2026-11-20-15-43-00.pem"
 API_PORT = 6443
 IMAGES = {
     "etcd": "k8s.gcr.io/etcd:3.5.1-0",
@@ -89,7 +90,7 @@ def _pair(name: str, pair: KeyPair) -> dict[str, str]:
 
 
 def kubelet_client(authorities: Authorities, node: str) -> str:
-    """The certificate and the key in one file, as the kubelet keeps them."""
+    """The certificate and the key in one file, as the kubelet keeps them; a link leads to the newest one."""
     pair = authorities.kubernetes.issue_client(f"system:node:{node}", group="system:nodes")
     return pair.certificate + pair.key
 
@@ -100,20 +101,27 @@ def kubeconfigs(authorities: Authorities, node: str, address: str) -> dict[str, 
         "admin": ("kubernetes-admin", MASTERS),
         "controller-manager": ("system:kube-controller-manager", ""),
         "scheduler": ("system:kube-scheduler", ""),
-        "kubelet": (f"system:node:{node}", "system:nodes"),
     }
+    server = f"https://{address}:{API_PORT}"
+    kubelet = {"client-certificate": KUBELET_CLIENT, "client-key": KUBELET_CLIENT}
     return {
-        f"/etc/kubernetes/{name}.conf": _kubeconfig(authorities, user, group, f"https://{address}:{API_PORT}")
+        f"/etc/kubernetes/{name}.conf": _kubeconfig(authorities, user, _embedded(authorities, user, group), server)
         for name, (user, group) in users.items()
-    }
+    } | {"/etc/kubernetes/kubelet.conf": _kubeconfig(authorities, f"system:node:{node}", kubelet, server)}
 
 
-def _kubeconfig(authorities: Authorities, user: str, group: str, server: str) -> str:
+def _embedded(authorities: Authorities, user: str, group: str) -> dict[str, str]:
     pair = authorities.kubernetes.issue_client(user, group=group)
-    texts = {"ca": authorities.kubernetes.certificate, "cert": pair.certificate, "key": pair.key}
-    data = {name: base64.b64encode(text.encode()).decode() for name, text in texts.items()}
-    cluster = {"certificate-authority-data": data["ca"], "server": server}
-    known = {"client-certificate-data": data["cert"], "client-key-data": data["key"]}
+    return {"client-certificate-data": _base64(pair.certificate), "client-key-data": _base64(pair.key)}
+
+
+def _base64(text: str) -> str:
+    return base64.b64encode(text.encode()).decode()
+
+
+def _kubeconfig(authorities: Authorities, user: str, known: dict[str, str], server: str) -> str:
+    """`known` says how the user proves who he is."""
+    cluster = {"certificate-authority-data": _base64(authorities.kubernetes.certificate), "server": server}
     return yaml.safe_dump(
         {
             "apiVersion": "v1",
