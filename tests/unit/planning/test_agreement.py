@@ -4,11 +4,24 @@ from typing import Any
 
 import pytest
 
-from builders.restore_shapes import NOW, RUN, Shape, backup, facts, request, seen, spec, survey
+from builders.restore_shapes import (
+    NOW,
+    RUN,
+    Shape,
+    backup,
+    facts,
+    one_down,
+    replacement,
+    request,
+    seen,
+    spec,
+    survey,
+)
 from holdfast.errors import PermanentError
 from holdfast.models.restore import RestorePlan
 from holdfast.planning.agreement import check
-from holdfast.planning.restore_plan import BUMP, plan_restore
+from holdfast.planning.replace_plan import plan_replacement
+from holdfast.planning.restore_plan import REVISIONS_PER_S, plan_restore
 from holdfast.planning.restore_seen import RestoreSeen
 
 SHAPE = Shape(members=2)
@@ -39,7 +52,8 @@ def refused(name: str, step: str, one: dict[str, Any], other: dict[str, Any], of
     return ""
 
 
-MADE = {"members": ["a1", "b2"], "bumped": BUMP, "tool": "etcdutl 3.5.21"}
+BUMPED = int(NOW.timestamp()) * REVISIONS_PER_S - 9_000
+MADE = {"members": ["a1", "b2"], "bumped": BUMPED, "tool": "etcdutl 3.5.21"}
 PLAIN = MADE | {"bumped": 0}
 
 
@@ -61,20 +75,25 @@ def test_all_nodes_make_the_same_members_with_the_revision_that_was_asked_for(
     assert refused("same-members", "rebuild", one, other, plan(bumps=bumps)) == code
 
 
-HASH = {"revision": 9_000, "hash": 4242, "compact_revision": 0}
+AT = {"at": 9_000, "revision": 9_000, "hash": 4242, "compact_revision": 0}
+NOW_THERE = AT | {"at": 0}
 
 
 @pytest.mark.parametrize(
     ("one", "other", "bumps", "code"),
     [
-        (HASH, HASH, False, ""),
-        (HASH, HASH | {"revision": 9_003}, False, ""),
-        (HASH, HASH | {"hash": 1}, False, "hash_differs"),
-        (HASH | {"hash": 1}, HASH | {"hash": 1}, False, "hash_differs"),
-        (HASH | {"hash": 1}, HASH | {"hash": 1}, True, ""),
-        (HASH, HASH | {"hash": 1}, True, "hash_differs"),
-        (HASH, HASH | {"hash": 1, "revision": 9_003}, True, ""),
-        (HASH, HASH | {"compact_revision": 8_000}, False, "hash_differs"),
+        (AT, AT, False, ""),
+        (AT, AT | {"revision": 9_003}, False, ""),
+        (AT, AT | {"hash": 1}, False, "hash_differs"),
+        (AT, AT | {"hash": 1, "revision": 9_003}, False, "hash_differs"),
+        (AT | {"hash": 1}, AT | {"hash": 1}, False, "hash_differs"),
+        (AT | {"hash": 1}, AT | {"hash": 1}, True, ""),
+        (AT, AT | {"hash": 1}, True, "hash_differs"),
+        (AT, AT | {"compact_revision": 8_000}, False, "hash_not_compared"),
+        (NOW_THERE, NOW_THERE, True, ""),
+        (NOW_THERE, NOW_THERE | {"hash": 1}, True, "hash_differs"),
+        (NOW_THERE, NOW_THERE | {"hash": 1, "revision": 9_003}, True, "hash_not_compared"),
+        (NOW_THERE, AT | {"at": 8_999}, True, "hash_not_compared"),
     ],
 )
 def test_all_members_have_the_same_data_and_without_a_bump_the_backups(
@@ -83,20 +102,27 @@ def test_all_members_have_the_same_data_and_without_a_bump_the_backups(
     assert refused("same-hash", "etcd-ready", one, other, plan(bumps=bumps)) == code
 
 
-def test_in_a_cluster_that_is_written_to_hashes_compare_at_one_revision_only() -> None:
-    made = plan(bumps=True)
-    step = made.step("etcd-ready")
-    live = step.model_copy(
-        update={
-            "commands": tuple(
-                command.model_copy(update={"values": command.values | {"at": "0"}}) for command in step.commands
-            )
-        }
+def test_members_that_are_written_to_compare_where_each_asked_the_others_for_its_own_revision() -> None:
+    """A replacement's plan has no revision, and its cluster never stands still."""
+    shape = Shape()
+    made = plan_replacement(
+        spec(shape), one_down(shape), "n3", replacement(), run_id=RUN, emergency=None, findings=(), now=NOW
     )
-    check("same-hash", live, {"n1": HASH, "n2": HASH | {"revision": 9_001, "hash": 7}}, made)
-    with pytest.raises(PermanentError) as caught:
-        check("same-hash", live, {"n1": HASH, "n2": HASH | {"hash": 7}}, made)
-    assert caught.value.code == "hash_differs"
+    step = made.step("etcd-ready")
+    reports = {
+        "n1": NOW_THERE | {"alike": 3},
+        "n2": NOW_THERE | {"alike": 3, "revision": 9_001, "hash": 7},
+        "n3": NOW_THERE | {"alike": 3, "revision": 9_002, "hash": 8},
+    }
+    check("same-hash", step, reports, made)
+    for one, code in (
+        ({"alike": 2}, "hash_not_compared"),
+        ({"alike": 0}, "hash_not_compared"),
+        ({"revision": 9_001, "hash": 9}, "hash_differs"),
+    ):
+        with pytest.raises(PermanentError) as caught:
+            check("same-hash", step, reports | {"n1": reports["n1"] | one}, made)
+        assert caught.value.code == code
 
 
 def test_there_are_as_many_objects_as_in_the_backup() -> None:

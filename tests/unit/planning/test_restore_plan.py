@@ -1,9 +1,11 @@
 """Plans of restores and replacements, in every mode and many shapes: what must hold for each of them, and details."""
 
 from dataclasses import replace
+from datetime import datetime, timedelta
 
 import pytest
 
+from builders.etcd_facts import etcd_facts, member, status
 from builders.restore_shapes import (
     BACKUP,
     NOW,
@@ -23,7 +25,7 @@ from holdfast.drivers.registry import driver_of
 from holdfast.models.restore import CHANGE_PHASES, RestoreMode, RestorePlan
 from holdfast.node import change
 from holdfast.planning.replace_plan import plan_replacement
-from holdfast.planning.restore_plan import BUMP, plan_restore
+from holdfast.planning.restore_plan import BUMP, REVISIONS_PER_S, plan_restore
 from holdfast.planning.restore_seen import ChosenBackup, RestoreSeen, restored, seen_in_backup
 
 MODES: tuple[RestoreMode, ...] = ("etcd", "full", "one-first", "new-hosts")
@@ -50,7 +52,7 @@ def planned(shape: Shape, mode: RestoreMode = "etcd", before: RestoreSeen | None
         token="holdfast-t",
         emergency=None,
         findings=(),
-        now=NOW,
+        now=when if isinstance(when := made.get("now"), datetime) else NOW,
     )
 
 
@@ -261,7 +263,7 @@ def test_the_steps_of_three_stacked_nodes(mode: RestoreMode) -> None:
         *("start-etcd", "etcd-ready"),
         *(joined if mode == "one-first" else []),
         *("count-keys", "start-api", "start-controllers", "restart-kubelet"),
-        *("node-ready", "write-watch", "tidy", "report"),
+        *("tidy", "node-ready", "write-watch", "report"),
     ]
 
 
@@ -297,13 +299,33 @@ def test_workers_kubelets_are_restarted_and_nothing_else_of_them() -> None:
 
 def test_revisions_are_raised_on_all_nodes_or_on_none() -> None:
     plan = planned(Shape())
-    assert plan.step("rebuild").commands[0].values["bump"] == str(BUMP)
-    assert plan.step("etcd-ready").commands[0].values["at"] == str(9_000 + BUMP)
+    ahead = int(NOW.timestamp()) * REVISIONS_PER_S
+    assert plan.step("rebuild").commands[0].values["bump"] == str(ahead - 9_000)
+    assert plan.step("etcd-ready").commands[0].values["at"] == str(ahead)
     before = seen(Shape())
     old = {**before.facts, "n2": facts(survey(Shape(), "n2"), tool_bumps=False)}
     plan = planned(Shape(), "etcd", replace(before, facts=old))
     assert {command.values["bump"] for command in plan.step("rebuild").commands} == {""}
     assert plan.step("count-keys").commands[0].values["at"] == "9000"
+
+
+def restored_to(newest: int = 0, **changes: object) -> int:
+    """The revision that a cluster goes on from."""
+    told = status(1, leader=0).model_copy(update={"revision": newest})
+    etcd = etcd_facts(told, members=(member(1), member(2), member(3))) if newest else None
+    plan = planned(Shape(), "etcd", seen(Shape(), etcd=etcd), **changes)
+    return plan.revision + int(plan.step("rebuild").commands[0].values["bump"])
+
+
+def test_an_older_backup_goes_on_past_what_a_restore_before_it_gave() -> None:
+    """Also when nobody is left who could tell the newest revision."""
+    head = backup(Shape()).manifest.database.model_dump()
+    newer = backup(Shape(), database=head | {"revision": 5_000_000})
+    first = restored_to(chosen=newer, now=NOW)
+    written = 1_500 * 3_600
+    assert restored_to(now=NOW + timedelta(hours=1)) > first + written
+    far = 10**15
+    assert restored_to(far) == far + BUMP
 
 
 def test_a_plan_carries_what_the_backup_is_held_to() -> None:
@@ -321,6 +343,21 @@ def test_a_bundle_brings_the_layout_of_its_day() -> None:
     plan = planned(shape, "full", before)
     assert plan.bundle_keys == {"n1": f"prod-1/{BACKUP}/n1/bundle.tar"}
     assert plan.step("swap-files").commands[0].values["manifests"] == "/etc/kubernetes/manifests"
+
+
+def test_a_node_is_asked_for_by_its_own_name_and_what_stops_pods_is_told_where_the_host_has_another() -> None:
+    shape = Shape(external=True)
+    names = {"n1": "n1.example", "n2": "N2", "n3": ""}
+    named = tuple(survey(shape, node, node_name=names.get(node, "")) for node in shape.nodes)
+    plan = planned(shape, "etcd", replace(seen(shape), surveys=named))
+    ready = {command.node: command.values["node_name"] for command in plan.step("node-ready").commands}
+    assert ready == {"n1": "n1.example", "n2": "N2", "n3": "n3"}
+    stopped = {command.node: command.values.get("node_name") for command in plan.step("stop-api").commands}
+    assert stopped == {"n1": "n1.example", "n2": None, "n3": None}
+    assert all("node_name" not in command.values for command in plan.step("start-controllers").commands)
+    before = survey(shape, "n1", node_name="n1.before", kubelet_files=("/var/lib/kubelet/pki/x.pem",))
+    then = restored(survey(shape, "n1"), before)
+    assert (then.node_name, then.kubelet_files) == (before.node_name, before.kubelet_files)
 
 
 def test_other_static_pods_go_on() -> None:

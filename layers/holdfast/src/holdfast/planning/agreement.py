@@ -34,22 +34,27 @@ def _same_members(step: RestoreStep, reports: Reports, plan: RestorePlan) -> Non
 
 
 def _same_hash(step: RestoreStep, reports: Reports, plan: RestorePlan) -> None:
-    """Hashes compare at one revision and one compaction only. Without a bump that is the backup's own revision, which
-    every member has. Otherwise etcd may give the hash of the newest revision only (the one that was asked for is
-    compacted), and members that were at different ones, as when a lease has expired in between, do not compare."""
-    own = {command.values.get("at", "0") for command in step.commands} == {str(plan.revision)}
+    """Hashes compare at one revision and one compaction only. Where the revision that was asked for is compacted, and
+    in a cluster that is written to, each member tells that of its own newest one: then it has asked all the others for
+    the same one itself (`alike`), and what compares with nobody is no agreement."""
     seen: dict[tuple[int, int], dict[str, int]] = {}
     for node, report in reports.items():
-        point = (plan.revision if own else int(report.get("revision", 0)), _compacted(report.get("compact_revision")))
-        seen.setdefault(point, {})[node] = int(report.get("hash", 0))
+        seen.setdefault(_point(report), {})[node] = int(report.get("hash", 0))
     told = {node: f"{value} at {point}" for point, values in seen.items() for node, value in values.items()}
-    if any(len(set(values.values())) > 1 for values in seen.values()) or (own and len(seen) > 1):
+    if any(len(set(values.values())) > 1 for values in seen.values()):
         raise PermanentError(
             "hash_differs",
             f"the members do not have the same data: HashKV {_listed(told)}",
             hint="Do not start the API servers. Compare `etcdctl endpoint hashkv --cluster`; the old data are kept.",
         )
-    if own and plan.hash_kv is not None:
+    if len(seen) > 1 and any(int(report.get("alike", 0)) < len(reports) for report in reports.values()):
+        raise PermanentError(
+            "hash_not_compared",
+            f"no two revisions are the same, so that nothing was compared: HashKV {_listed(told)}",
+            hint="Resume the run: the members are asked again. When it stays so, look at who writes so much.",
+        )
+    asked = {command.values.get("at", "0") for command in step.commands} == {str(plan.revision)}
+    if asked and plan.revision and plan.hash_kv is not None:
         backups = seen.get((plan.revision, _compacted(plan.compact_revision)), {})
         if others := {node: value for node, value in backups.items() if value != plan.hash_kv}:
             raise PermanentError(
@@ -57,6 +62,12 @@ def _same_hash(step: RestoreStep, reports: Reports, plan: RestorePlan) -> None:
                 f"the data are not the backup's: HashKV {plan.hash_kv} there, here {_listed(others)}",
                 hint="Do not start the API servers. Verify the backup again; the old data are kept.",
             )
+
+
+def _point(report: Mapping[str, Any]) -> tuple[int, int]:
+    """The revision that a hash is of, and up to which one etcd was compacted then."""
+    revision = int(report.get("at") or report.get("revision", 0))
+    return revision, _compacted(report.get("compact_revision"))
 
 
 def _compacted(revision: Any) -> int:

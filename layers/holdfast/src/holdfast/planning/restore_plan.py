@@ -10,9 +10,12 @@ from holdfast.models.restore import ChangeRequest, RestorePlan
 from holdfast.planning.restore_nodes import restore_nodes
 from holdfast.planning.restore_seen import ChosenBackup, RestoreSeen
 
-# More than a cluster writes in a week below 1,500 writes a second: watchers that saw later revisions than the backup's
-# are told that theirs is compacted, and list anew.
+# At least so far ahead of the backup, and of what members still tell: watchers that saw later revisions than the
+# backup's are told that theirs is compacted, and list anew.
 BUMP = 1_000_000_000
+# More than any etcd writes. So many for each second since 1970 are more than all that a cluster ever wrote, and more
+# than any earlier restore went ahead, of whatever backup: nobody has to know of it.
+REVISIONS_PER_S = 10_000
 # In the counts of a plan, beside the resources': keys that belong to none.
 OTHER_KEYS = "other keys"
 
@@ -43,7 +46,7 @@ def plan_restore(
         raw_size=manifest.snapshot.raw_size,
         compression=manifest.snapshot.compression,
         revision=revision,
-        bump=_bump(seen, nodes),
+        bump=_bump(seen, nodes, revision, now),
     )
     summary = backup.verified.database if backup.verified else None
     counts = {name: resource.count for name, resource in summary.resources.items()} if summary else {}
@@ -69,7 +72,10 @@ def plan_restore(
     )
 
 
-def _bump(seen: RestoreSeen, nodes: tuple[TaskNode, ...]) -> int:
+def _bump(seen: RestoreSeen, nodes: tuple[TaskNode, ...], revision: int, now: datetime) -> int:
     """On all nodes or on none: members whose revisions differ would be members of different clusters."""
     able = [node.node in seen.facts and seen.facts[node.node].tool_bumps for node in nodes if node.member]
-    return BUMP if able and all(able) else 0
+    if not able or not all(able):
+        return 0
+    newest = max((status.revision for status in seen.etcd.statuses), default=0) if seen.etcd else 0
+    return max(int(now.timestamp()) * REVISIONS_PER_S, max(newest, revision) + BUMP) - revision
