@@ -87,6 +87,10 @@ REFUSALS = [
     pytest.param(with_facts(unfinished=("run-7",)), None, "unfinished_restore", id="manifests of another run"),
     pytest.param(with_survey(etcd=None, etcd_problem="it hides"), None, "layout_unknown", id="no member found"),
     pytest.param(with_facts(pods=()), None, "layout_unknown", id="no manifest of etcd"),
+    pytest.param(with_facts(wal_dir="/wal"), None, "layout_unknown", id="a log that lies elsewhere"),
+    pytest.param(
+        with_facts(unread=("/etc/kubernetes/manifests/api.json",)), None, "layout_unknown", id="a manifest nobody reads"
+    ),
     pytest.param(with_facts(etcd_tool=""), None, "tool_missing", id="no tool that restores"),
     pytest.param(with_survey(tools={"curl": ""}), None, "tool_missing", id="no tools"),
     pytest.param(with_facts(etcd_tool="3.4.23"), None, "version_differs", id="a tool of another minor"),
@@ -188,6 +192,43 @@ def test_one_first_is_for_members_in_static_pods() -> None:
 def test_etcd_by_systemd_needs_a_unit() -> None:
     shape = Shape(external=True)
     assert found(with_facts("e2", shape, unit=""), shape=shape) == [("refuse", "layout_unknown")]
+
+
+@pytest.mark.parametrize("shape", [Shape(), Shape(external=True)], ids=str)
+def test_an_api_server_that_would_not_be_stopped_is_no_restore(shape: Shape) -> None:
+    """The survey reads its manifest, and the shell that would move it away does not."""
+    told = facts(survey(shape, "n2"))
+    others = tuple(pod for pod in told.pods if pod.container != "kube-apiserver")
+    left = with_facts("n2", shape, pods=others)
+    assert found(left, shape=shape) == [("refuse", "layout_unknown")]
+    unread = with_facts("n2", shape, pods=others, unread=("/etc/kubernetes/manifests/api.json",))
+    for mode in ("etcd", "full"):
+        assert found(unread, shape=shape, mode=mode) == [("refuse", "layout_unknown")]  # type: ignore[arg-type]
+
+
+def test_the_tool_of_a_node_without_a_member_restores_nothing() -> None:
+    shape = Shape(external=True, workers=1)
+    before = seen(shape)
+    other = {node: before.facts[node].model_copy(update={"etcd_tool": "3.3.25"}) for node in ("n1", "w1")}
+    assert found(replace(before, facts={**before.facts, **other}), shape=shape) == []
+
+
+def test_kubelets_own_files_are_in_the_bundle_or_on_the_node() -> None:
+    client = "/var/lib/kubelet/pki/kubelet-client-current.pem"
+    chosen = backup(SHAPE)
+    assert chosen.plan is not None
+
+    def made(**changes: Any) -> ChosenBackup:
+        surveys = tuple(survey(SHAPE, node, **changes) for node in SHAPE.nodes)
+        return replace(chosen, plan=chosen.plan.model_copy(update={"surveys": surveys}))  # type: ignore[union-attr]
+
+    assert found(chosen=made(kubelet_files=(client,)), mode="full") == []
+    lacking = made(kubelet_files=(client,), missing=(client,))
+    assert found(chosen=lacking, mode="full") == [("refuse", "bundle_missing")]
+    assert found(chosen=lacking) == []
+    there = seen(SHAPE)
+    there = replace(there, surveys=tuple(survey(SHAPE, node, kubelet_files=(client,)) for node in SHAPE.nodes))
+    assert found(there, lacking, mode="full") == []
 
 
 def test_hosts_of_etcd_alone_are_not_enough() -> None:

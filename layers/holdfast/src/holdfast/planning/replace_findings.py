@@ -155,11 +155,18 @@ def _half_joined(seen: RestoreSeen, node: str, backup: ChosenBackup | None) -> I
 
 
 def _layout(seen: RestoreSeen, node: str, backup: ChosenBackup | None) -> Iterator[Finding]:
-    survey = seen.survey_of(node)
+    survey, facts = seen.survey_of(node), seen.facts.get(node)
     if survey is None:
         return
     known = shape(survey, backup)
-    if known.etcd is None or not known.etcd.peer_urls:
+    if facts and facts.wal_dir:
+        yield Finding(
+            level="refuse",
+            code="layout_unknown",
+            text=f"{node}: etcd keeps its log in {facts.wal_dir}, and only a data directory as a whole is put aside",
+            hint="Replace it by hand: etcdctl member remove, clear its data, member add --learner, start, promote.",
+        )
+    elif known.etcd is None or not known.etcd.peer_urls:
         yield Finding(
             level="refuse",
             code="layout_unknown",

@@ -47,10 +47,13 @@ def members(seen: RestoreSeen, backup: ChosenBackup) -> Iterator[Finding]:
         )
 
 
-def versions(seen: RestoreSeen, backup: ChosenBackup) -> Iterator[Finding]:
-    """etcd reads the data of its own minor version; what restores must be of that version too."""
+def versions(seen: RestoreSeen, backup: ChosenBackup, request: ChangeRequest) -> Iterator[Finding]:
+    """etcd reads the data of its own minor version; what restores must be of that version too. A tool on a node that
+    will have no member restores nothing."""
     made = backup.manifest.source.etcd_version
-    tools = {f"{node} restores with {facts.etcd_tool}": facts.etcd_tool for node, facts in seen.facts.items()}
+    surveys = (survey for survey in seen.surveys if expected(request.mode, survey, backup).etcd)
+    found = {survey.node: seen.facts[survey.node].etcd_tool for survey in surveys if survey.node in seen.facts}
+    tools = {f"{node} restores with {version}": version for node, version in found.items()}
     statuses = seen.etcd.statuses if seen.etcd else ()
     running = {f"{status.endpoint} runs {status.version}": status.version for status in statuses}
     off = [text for text, version in (tools | running).items() if version and _minor(version) != _minor(made)]
@@ -97,6 +100,24 @@ def bundles(spec: ClusterSpec, seen: RestoreSeen, backup: ChosenBackup, request:
             text=f"the backup has no secrets bundle of {', '.join(lacking)}",
             hint="Choose a backup that has one, or restore the database alone (mode etcd) on nodes with their files.",
         )
+    lost = {node: paths for node in nodes if (paths := _not_brought(seen, backup, node))}
+    if lost:
+        told = "; ".join(f"{node}: {', '.join(paths)}" for node, paths in lost.items())
+        yield Finding(
+            level="refuse",
+            code="bundle_missing",
+            text=f"files that kubelet's kubeconfig names are neither in the bundle nor on the node: {told}",
+            hint="Put them there (kubeadm kubeconfig user --org system:nodes makes such certificates), or choose a "
+            "backup that has them.",
+        )
+
+
+def _not_brought(seen: RestoreSeen, backup: ChosenBackup, node: str) -> list[str]:
+    before, today = backup.survey_of(node), seen.survey_of(node)
+    if before is None or backup.bundle_of(node) is None:
+        return []
+    there = set(today.kubelet_files) - set(today.missing) if today else set()
+    return [path for path in before.kubelet_files if path in before.missing and path not in there]
 
 
 def encryption(seen: RestoreSeen, backup: ChosenBackup, request: ChangeRequest) -> Iterator[Finding]:

@@ -32,7 +32,7 @@ def _all(
     yield from of_backup.bundles(spec, seen, backup, request)
     yield from of_nodes.layouts(seen, backup, request)
     yield from of_nodes.mode_fits(seen, backup, request)
-    yield from of_backup.versions(seen, backup)
+    yield from of_backup.versions(seen, backup, request)
     yield from of_nodes.etcd_tools(seen, backup, request)
     yield from of_backup.encryption(seen, backup, request)
     yield from of_backup.certificates(spec, seen, backup, request, now)

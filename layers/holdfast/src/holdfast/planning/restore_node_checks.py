@@ -81,7 +81,18 @@ def layouts(seen: RestoreSeen, backup: ChosenBackup, request: ChangeRequest) -> 
 
 
 def _unknown(survey: NodeSurvey, facts: RestoreFacts | None, backup: ChosenBackup, request: ChangeRequest) -> str:
-    shape, before = expected(request.mode, survey, backup), backup.survey_of(survey.node)
+    shape, brings_files = expected(request.mode, survey, backup), request.mode in WITH_FILES
+    pods = None if facts is None or brings_files else {pod.container for pod in facts.pods}
+    if facts and facts.unread:
+        return f"{', '.join(facts.unread)}: which containers it has cannot be told, so nobody could stop them"
+    return _unknown_etcd(survey, shape, facts, pods, backup) or _unknown_api(shape, pods)
+
+
+def _unknown_etcd(
+    survey: NodeSurvey, shape: NodeSurvey, facts: RestoreFacts | None, pods: set[str] | None, backup: ChosenBackup
+) -> str:
+    """`pods` are the containers of the manifests that are there; None where a bundle brings others."""
+    before = backup.survey_of(survey.node)
     if shape.etcd is None:
         lost = before is not None and before.etcd is not None
         return shape.etcd_problem or ("it had an etcd member when the backup was made, and has none" if lost else "")
@@ -89,11 +100,21 @@ def _unknown(survey: NodeSurvey, facts: RestoreFacts | None, backup: ChosenBacku
         return "etcd's flags name no URL for its peers"
     if not shape.etcd.container and facts and not facts.unit:
         return "etcd is a process of the host, and of no systemd unit"
-    needs_manifest = shape.etcd.container and request.mode not in WITH_FILES
-    if needs_manifest and facts and not any(pod.container == "etcd" for pod in facts.pods):
+    if facts and facts.wal_dir:
+        return f"etcd keeps its log in {facts.wal_dir}, and only a data directory as a whole is exchanged"
+    if shape.etcd.container and pods is not None and "etcd" not in pods:
         return "the manifest of etcd is not in the folder of static pods"
+    return ""
+
+
+def _unknown_api(shape: NodeSurvey, pods: set[str] | None) -> str:
+    """One that is left running would write while the data are replaced, and serve the old ones afterwards."""
     server = shape.apiserver
-    if server and not (server.url and server.ca and server.client_cert and server.client_key):
+    if server is None:
+        return ""
+    if pods is not None and "kube-apiserver" not in pods:
+        return "the manifest of its API server is not in the folder of static pods"
+    if not (server.url and server.ca and server.client_cert and server.client_key):
         return "the API server's flags do not tell its address and a client's certificate"
     return ""
 
