@@ -18,6 +18,7 @@ from holdfast.local.pki import issue_ca
 from holdfast.models.cluster import ClusterSpec, EtcdTransport, KubernetesTransport, NodeTransport
 from holdfast.models.credentials import EtcdTls
 from holdfast.notify.memory import MemoryNotifier
+from holdfast.planning.runbook import Buckets
 from holdfast.schedules.memory import MemorySchedules
 from holdfast.state.memory import MemoryClusters, MemoryLeases, MemoryRuns
 from holdfast.storage.faulty import Store
@@ -70,6 +71,7 @@ class MemoryServices:
     )
 
     transport: Transport | None = None
+    buckets: Buckets = field(default_factory=lambda: Buckets("snapshots", "secrets"))
 
     @cached_property
     def grants(self) -> MemoryGrants:

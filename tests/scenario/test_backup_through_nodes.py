@@ -15,6 +15,7 @@ from holdfast.engine.verification import load_report
 from holdfast.models.backup import Manifest
 from holdfast.models.plan import BackupPlan
 from holdfast.models.run import Outcome
+from holdfast.planning.naming import backup_key
 
 
 @pytest.fixture(scope="module")
@@ -77,6 +78,13 @@ def test_a_backup_is_what_the_members_have_and_bundles_what_a_restore_needs(thre
     for bundle in manifest.bundles:
         assert bundle.encryption_keys
         assert {Path(each.path).name for each in bundle.certificates} >= {"ca.crt", "apiserver.crt", "server.crt"}
+    key = backup_key(CLUSTER, manifest.backup_id, "runbook.md")
+    page = services.reader.read(key).decode()
+    assert "SNAPSHOTS=snapshots" in page
+    assert "## Nodes that lost their files" in page
+    assert "SECRETS=secrets" in page
+    stored = [path.rpartition("/")[2] for path in services.stored() if path.startswith(key.rpartition("/")[0])]
+    assert [name for name in stored if name.endswith(".md")] == ["runbook.md"]
     assert left_on(three) == []
     assert services.unfinished() == []
 
@@ -94,6 +102,8 @@ def test_a_bundle_holds_the_files_of_its_node_and_the_live_ones_are_as_they_were
         "admin.conf",
         "manifests/etcd.yaml",
         "kubelet/config.yaml",
+        "kubelet/pki/kubelet-client-current.pem",
+        "kubelet/pki/kubelet-client-2026-11-20-15-43-00.pem",
     ):
         assert wanted in listed
     after = {path: path.stat() for path in before}

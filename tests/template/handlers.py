@@ -35,7 +35,7 @@ USES = {
     "backup_seal": {"leases", "runs", "reader", "writer"},
     "backup_verify": {"leases", "runs", "reader", "writer"},
     "backup_retain": {"clusters", "leases", "runs", "reader", "remover", "secrets_reader", "secrets_remover"},
-    "backup_finished": {"clusters", "leases", "runs", "reader", "writer", "notifier"},
+    "backup_finished": {"buckets", "clusters", "leases", "runs", "reader", "writer", "notifier"},
     "backup_failed": CLEAN_UP,
     "backup_stopped": CLEAN_UP,
     "restore_started": {"clusters", "leases", "runs", "reader", "writer", "grants"},

@@ -134,7 +134,7 @@ def test_what_to_see_before_going_on_is_literal() -> None:
             now=NOW,
         )
     )
-    assert "`hash` must be the same on every node, and 4242, as in the backup" in page
+    assert "`hash` must be the same on every node (where `at` is 0: `alike` the number of nodes), and 4242" in page
     assert "`bumped` must be 0 on each" in page
     assert "| pods | 7 |" in page
     assert f"both hashes are `{'2' * 64}`" in page
@@ -155,6 +155,11 @@ def test_beside_a_backup_there_is_a_way_for_nodes_that_lost_their_files() -> Non
     assert "### swap-files" in page
     bare = backup(Shape(), bundles=[])
     assert "## Nodes that lost" not in (runbook_of_backup(spec(Shape()), bare, NOW) or "")
+
+
+def test_a_replacement_is_told_how_many_have_to_be_alike_and_has_no_second_time() -> None:
+    assert "`alike` must be 3 on every node" in PAGES["replacement"]
+    assert "second time" not in PAGES["replacement"].lower()
 
 
 def test_a_backup_that_knows_no_nodes_has_no_page() -> None:
@@ -236,6 +241,13 @@ def test_the_part_up_to_the_swap_works_when_it_is_followed_and_can_be_gone_back_
         assert str(keep / "old" / "member") in follow("### 5. swap")
     assert (data / "member" / "snap" / "db").is_file()
     assert (keep / "old" / "member" / "old").read_text() == "old"
+    follow("## A second time")
+    assert not (keep / "old").exists()
+    (kept,) = keep.glob("old.until-*")
+    kept.rename(keep / "old")
+    # A terminal that is lost between the two moves.
+    (keep / "restored").mkdir()
+    (data / "member").rename(keep / "restored" / "member")
     for _ in range(2):
         follow("2. Exchange the data")
     assert (data / "member" / "old").read_text() == "old"

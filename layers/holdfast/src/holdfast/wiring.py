@@ -24,6 +24,7 @@ from holdfast.transports.base import Transport
 if TYPE_CHECKING:
     import boto3
 
+    from holdfast.planning.runbook import Buckets
     from holdfast.storage.s3 import S3Bucket
 
 
@@ -143,6 +144,12 @@ class AwsServices:
     @cached_property
     def secrets_grants(self) -> UploadGrants:
         return self._grants("secrets_bucket")
+
+    @property
+    def buckets(self) -> "Buckets":
+        from holdfast.planning.runbook import Buckets
+
+        return Buckets(self._settings.require("snapshots_bucket"), self._settings.require("secrets_bucket"))
 
     @property
     def secrets_reader(self) -> "S3Bucket":

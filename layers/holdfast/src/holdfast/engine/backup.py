@@ -28,7 +28,6 @@ from holdfast.planning.naming import (
     GZIPPED_SNAPSHOT,
     MANIFEST,
     RUNBOOK,
-    RUNBOOK_NEW_HOSTS,
     SNAPSHOT,
     VERIFIED,
     backup_id_of_run,
@@ -228,6 +227,6 @@ def remove_backup(services: Services, cluster_id: str, backup: str) -> None:
     """The manifest goes first, the secrets last: a kill in between leaves a leftover, not a backup without them."""
     services.remover.remove(
         backup_key(cluster_id, backup, name)
-        for name in (MANIFEST, VERIFIED, DAMAGED, RUNBOOK, RUNBOOK_NEW_HOSTS, SNAPSHOT, GZIPPED_SNAPSHOT)
+        for name in (MANIFEST, VERIFIED, DAMAGED, RUNBOOK, SNAPSHOT, GZIPPED_SNAPSHOT)
     )
     remove_secrets(services, cluster_id, backup)

@@ -4,7 +4,7 @@ from datetime import datetime
 
 from pydantic import ValidationError
 
-from holdfast.engine.by_hand import store_runbooks
+from holdfast.engine.by_hand import store_runbook
 from holdfast.engine.catalog import find_backup, load_manifest
 from holdfast.engine.leaving import leave_nodes
 from holdfast.engine.node_snapshot import URLS
@@ -44,7 +44,7 @@ def finish(services: Services, run: BackupRun) -> Outcome:
     services.runs.progress(run.cluster_id, run.run_id, Progress(phase="Finished"))
     manifest, _ = load_manifest(services.reader, run.cluster_id, run.backup_id)
     report = load_report(services.reader, run.cluster_id, run.backup_id)
-    notes = store_runbooks(services, run)
+    notes = store_runbook(services, run)
     return _conclude(
         services,
         Outcome(

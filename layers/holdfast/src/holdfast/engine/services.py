@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from datetime import datetime
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from holdfast.credentials.base import CredentialStore
 from holdfast.etcd.base import EtcdCluster
@@ -15,6 +15,9 @@ from holdfast.schedules.base import Schedules
 from holdfast.state.base import ClusterRegistry, Leases, Runs
 from holdfast.storage.base import ObjectReader, ObjectRemover, ObjectWriter, UploadGrants
 from holdfast.transports.base import Transport
+
+if TYPE_CHECKING:
+    from holdfast.planning.runbook import Buckets
 
 
 class Services(Protocol):
@@ -75,6 +78,10 @@ class Services(Protocol):
 
     @property
     def secrets_remover(self) -> ObjectRemover: ...
+
+    @property
+    def buckets(self) -> "Buckets":
+        """Their names, for a page that a person follows."""
 
     @property
     def etcd(self) -> Callable[[EtcdTransport | KubernetesTransport, EtcdTls], EtcdCluster]:

@@ -19,7 +19,6 @@ MANIFEST = "manifest.json"
 VERIFIED = "verified.json"
 DAMAGED = "damaged.json"
 RUNBOOK = "runbook.md"
-RUNBOOK_NEW_HOSTS = "runbook-new-hosts.md"
 _OF_A_NODE = ("bundle.tar", "certificates.pem")
 
 

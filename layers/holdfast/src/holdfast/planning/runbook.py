@@ -7,7 +7,7 @@ from holdfast import node
 from holdfast.models.restore import CHANGE_PHASES, RestorePlan, RestoreStep
 from holdfast.planning.runbook_blocks import HAND, blocks_of, code
 from holdfast.planning.runbook_prepare import prepare, prepare_bundles
-from holdfast.planning.runbook_return import after_no_return, before_no_return
+from holdfast.planning.runbook_return import after_no_return, before_no_return, second_time
 
 _NO_RETURN = (
     "> **Point of no return.** Up to here everything can be taken back: see *Going back*. From the next step on the "
@@ -42,6 +42,7 @@ def runbook(plan: RestorePlan, buckets: Buckets | None = None, *, lost_files: Re
         *(_lost_files(lost_files, known.secrets) if lost_files else ()),
         *before_no_return(plan),
         *after_no_return(plan),
+        *second_time(plan),
         *_counts(plan),
         "## Functions",
         "What the blocks share. *Prepare* cuts this part out of this file.",
@@ -70,10 +71,7 @@ def _head(plan: RestorePlan) -> Iterator[str]:
         "moved aside on the same disk."
     )
     if plan.job == "restore":
-        yield (
-            "If you follow this page a second time, put another word for the value of `token` into all blocks of the "
-            "step `rebuild`, the same one everywhere: members of an earlier attempt must never be taken for new ones."
-        )
+        yield ("If this page was followed to its end before, begin with *A second time*.")
     if plan.emergency:
         yield f"A backup of what still answered before was made by Holdfast: `{plan.emergency}`."
     elif plan.job == "restore":
@@ -156,7 +154,9 @@ def _agreement(name: str, step: RestoreStep, plan: RestorePlan) -> str:
     if name == "same-counts":
         return "the counts must be those under *Counts* (where none are there, nobody ever read the backup back)"
     at = step.commands[0].values.get("at", "0")
-    same = "`hash` must be the same on every node" if at != "0" else "at equal `revision`, `hash` must be the same"
+    if at == "0":
+        return f"`alike` must be {len(step.commands)} on every node"
+    same = "`hash` must be the same on every node (where `at` is 0: `alike` the number of nodes)"
     if plan.hash_kv is not None and at == str(plan.revision):
         return f"{same}, and {plan.hash_kv}, as in the backup"
     return same

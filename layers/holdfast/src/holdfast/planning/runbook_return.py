@@ -10,13 +10,23 @@ _BACK = """keep_dir
 if [ -d "$keep/old/member" ]; then
     not_in_use
     mkdir -p "$keep/restored"
-    [ ! -e "$keep/restored/member" ] || give_up restore_data_in_the_way "$keep/restored has data already"
-    [ ! -e "$data_dir/member" ] || move "$data_dir/member" "$keep/restored/member"
+    if [ -e "$data_dir/member" ]; then
+        [ ! -e "$keep/restored/member" ] || give_up restore_data_in_the_way "$keep/restored has data already"
+        move "$data_dir/member" "$keep/restored/member"
+    fi
     move "$keep/old/member" "$data_dir/member"
     sync
 fi
 [ -d "$data_dir/member" ] || give_up restore_nothing_rebuilt "there are no old data on this node"
 result "{\\"back\\":true}"
+"""
+# What an earlier time kept is no part of the next one: it would be in the way, and come back in place of newer data.
+_AGAIN = """keep_dir
+[ -d "$data_dir/member" ] || give_up restore_data_in_the_way "there are no data in $data_dir: is it over?"
+for each in old restored old-files brought; do
+    [ ! -e "$keep/$each" ] || move "$keep/$each" "$keep/$each.until-$(date +%Y%m%d%H%M%S)"
+done
+result "{\\"aside\\":true}"
 """
 
 
@@ -76,3 +86,18 @@ def after_no_return(plan: RestorePlan) -> Iterator[str]:
     ]
     told = ", ".join(f"{numbers[step.name]} ({step.name})" for step in start)
     yield f"{4 if files else 3}. Start everything again, by the blocks of the steps {told}; then restart the kubelets."
+
+
+def second_time(plan: RestorePlan) -> Iterator[str]:
+    """A page is for one restore; beside a backup it may be followed for another one."""
+    if plan.job != "restore":
+        return
+    yield "## A second time"
+    yield (
+        "Only when this page was followed to its end before. In all blocks of the step `rebuild` put another word for "
+        "the value of `token`, the same one everywhere: members of an earlier time must never be taken for new ones. "
+        "Where `bump` has a value there, make it larger by 1000000000. Then give what the first time kept other names, "
+        "on every node that has data:"
+    )
+    swapped = [command for step in plan.steps if step.script in ("swap", "put_aside") for command in step.commands]
+    yield from blocks(swapped, _AGAIN)
