@@ -30,11 +30,13 @@ def aside(run_id: str, node: TaskNode) -> dict[str, str]:
 
 
 def pods(run_id: str, node: TaskNode, containers: Iterable[str], *, wanted: bool = False) -> dict[str, str]:
-    """Without any, an empty `pods`. `wanted`: those that shall run in the end."""
+    """Without any, an empty `pods`. `wanted`: those that shall run in the end. Who stops pods is told the node's name
+    where it is not the host's: their sandboxes are named after it."""
     asked = tuple(containers)
     files = node.wanted if wanted else node.running
     lines = [f"{file.container} {file.path}" for name in asked for file in files if file.container == name]
-    return aside(run_id, node) | {"pods": "\n".join(lines), "limit_s": str(PODS_S)}
+    name = {"node_name": node.odd_name} if node.odd_name and not wanted else {}
+    return aside(run_id, node) | {"pods": "\n".join(lines), "limit_s": str(PODS_S)} | name
 
 
 def unit(node: TaskNode) -> dict[str, str]:
