@@ -16,7 +16,7 @@ from holdfast.engine.restore.ownership import (
     is_over,
     name_of,
     other_execution,
-    overtaken,
+    refuse_overtaken,
     take_over,
 )
 from holdfast.engine.restore.phase import past_no_return, under_way
@@ -86,9 +86,7 @@ def _redriven(services: Services, run: ChangeRun, execution: ExecutionContext) -
 def finish(services: Services, run: ChangeRun) -> Outcome:
     """The state Report: every step is done and every check agreed. RefusedError `lease_lost` when another execution
     goes on with the run."""
-    other = other_execution(services, run)
-    if other:
-        raise overtaken(run, other)
+    refuse_overtaken(services, run)
     services.runs.progress(run.cluster_id, run.run_id, Progress(phase="Finished"))
     plan = find_plan(services, run)
     outcome = Outcome(

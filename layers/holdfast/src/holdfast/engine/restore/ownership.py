@@ -22,6 +22,17 @@ def other_execution(services: Services, run: ChangeRun) -> str:
     return name_of(record) if record and name_of(record) != run.execution else ""
 
 
+def refuse_overtaken(services: Services, run: ChangeRun) -> None:
+    """RefusedError `lease_lost` when another execution goes on with the run."""
+    other = other_execution(services, run)
+    if other:
+        raise RefusedError(
+            "lease_lost",
+            f"{other} goes on with the run {run.run_id}; {run.execution} does nothing more for it",
+            hint=f"holdfast restore status {run.run_id}",
+        )
+
+
 def is_over(services: Services, run: ChangeRun) -> bool:
     """Whether there is nothing left to do for `run.execution`: the run has ended, or is another one's."""
     record = find_record(services, run.cluster_id, run.run_id)
@@ -41,14 +52,6 @@ def take_over(services: Services, record: RunRecord, run: ChangeRun) -> None:
 
 def name_of(record: RunRecord) -> str:
     return record.execution or record.run_id
-
-
-def overtaken(run: ChangeRun, other: str) -> RefusedError:
-    return RefusedError(
-        "lease_lost",
-        f"{other} goes on with the run {run.run_id}; {run.execution} does nothing more for it",
-        hint=f"holdfast restore status {run.run_id}",
-    )
 
 
 def at_work(record: RunRecord) -> RefusedError:
