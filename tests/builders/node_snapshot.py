@@ -12,10 +12,11 @@ from holdfast.local.etcd_binaries import etcd_binary
 PART_BYTES = 8 * 1024 * 1024
 KEY = "c/b/snapshot.db.zst"
 
-# What crictl does for our two calls. The container's name for its folder is the host's, as with kubeadm.
+# What crictl does for our two calls; all is in kube-system. The container's name for its folder is the host's, as with
+# kubeadm.
 CRICTL = """
-case "$1 $2 $3 $4" in
-"ps --name ^etcd\\$ -q") echo 0123456789abc ;;
+case "$1 $2 $3 $4 $5" in
+"ps --name ^etcd\\$ --label io.kubernetes.pod.namespace=kube-system") echo 0123456789abc ;;
 "exec 0123456789abc etcdctl "*) shift 3 && exec {etcdctl} "$@" ;;
 *) echo "crictl: $*" >&2 && exit 2 ;;
 esac

@@ -23,6 +23,10 @@ RUN = "prod-20261120T154300Z-1a2b3c"
 TOKEN = "holdfast-0123456789ab"
 PODS = ("etcd", "kube-apiserver")
 
+# A crictl that shows an etcd, by the question that names its namespace.
+SHOWS_ETCD = """case "$*" in "ps --help") echo "   --label value" ;;
+"ps --name ^etcd\\$ --label io.kubernetes.pod.namespace=kube-system -q") echo 0123 ;; esac
+"""
 _RUNTIME = """
 crictl_runs() {{
 	[ -f {folder}/manifests/$1.yaml ] || [ -f {folder}/stuck/$1 ] || return
@@ -30,7 +34,8 @@ crictl_runs() {{
 }}
 case "$*" in
 "ps -q") ;;
-"ps --name ^"*"\\$ -q") name=${{3#^}} && crictl_runs "${{name%\\$}}" ;;
+"ps --help") echo "   --label value  Filter by key=value label" ;;
+"ps --name ^"*"\\$ --label io.kubernetes.pod.namespace=kube-system -q") name=${{3#^}} && crictl_runs "${{name%\\$}}" ;;
 "pods "*) cat {folder}/sandboxes 2>/dev/null ;;
 "exec 0123456789abc etcdctl "*) shift 3 && exec {etcdctl} "$@" ;;
 *) echo "crictl: $*" >&2 && exit 2 ;;
@@ -126,6 +131,7 @@ class RestoreNode:
             "cert": "",
             "key_file": "",
             "voters": "1",
+            "asked": "1",
             "at": "0",
             "unit": "etcd.service",
             "compression": "zstd",

@@ -14,6 +14,7 @@ from holdfast.local.machines.kubeadm_files import IMAGES, MANIFESTS, PKI
 NAMES = ["etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler"]
 LEASES = "/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases"
 MAPS = "/api/v1/namespaces/kube-system/configmaps"
+KUBE_SYSTEM = 'labels."io.kubernetes.pod.namespace"==kube-system'
 TABLE = "application/json;as=Table;v=v1;g=meta.k8s.io"
 
 
@@ -54,9 +55,16 @@ def test_every_manifest_has_its_container_by_the_clients_of_the_runtime(node: Ku
     for name in NAMES:
         (known,) = ids(node, name)
         by_label = f'labels."io.kubernetes.container.name"=={name}'
-        assert node.run("ctr", "-n", "k8s.io", "containers", "list", "-q", by_label).split() == [known]
+        for labels in (by_label, f"{by_label},{KUBE_SYSTEM}"):
+            assert node.run("ctr", "-n", "k8s.io", "containers", "list", "-q", labels).split() == [known]
         assert known in node.run("ctr", "-n", "k8s.io", "tasks", "list")
+        label = ("--label", "io.kubernetes.pod.namespace=kube-system")
+        assert node.run("crictl", "ps", "--name", f"^{name}$", *label, "-q").split() == [known]
     assert ids(node, "etc") == []
+    assert node.run("crictl", "ps", "--label", "io.kubernetes.pod.namespace=default", "-q") == ""
+    assert "--label" in node.run("crictl", "ps", "--help")
+    with pytest.raises(PermanentError, match="not defined"):
+        node.run("crictl", "ps", "--namespaces", "kube-system")
     pod = node.run("crictl", "pods", "-q", "--state", "ready", "--namespace", "kube-system", "--name", "^etcd-n1$")
     assert len(pod.split()) == 1
 
@@ -93,7 +101,7 @@ def test_the_image_of_etcd_is_mounted_with_its_tools_whether_it_runs_or_not(node
     assert "3.5.1" in node.run("/mnt/image/usr/local/bin/etcdctl", "version")
     with pytest.raises(PermanentError, match="Read-only"):
         node.run("touch", "/mnt/image/x")
-    node.run("ctr", "-n", "k8s.io", "images", "unmount", "--rm", "/mnt/image")
+    node.run("ctr", "-n", "k8s.io", "images", "unmount", "--rm", "--snapshotter", "native", "/mnt/image")
     node.run("rmdir", "/mnt/image")
     with pytest.raises(PermanentError, match="not found"):
         node.run("ctr", "-n", "k8s.io", "images", "mount", "k8s.gcr.io/etcd:3.4.13-0", "/srv")

@@ -102,6 +102,17 @@ def test_an_image_that_a_killed_run_left_open_is_opened_again(dash: RestoreNode,
     dash.done("rebuild", **dash.has_snapshot(snapshot))
 
 
+def test_an_image_is_closed_with_the_snapshotter_that_opened_it(node: RestoreNode) -> None:
+    (node.folder / "image-dir").mkdir()
+    plugins = "io.containerd.snapshotter.v1 stargz linux/amd64 ok"
+    closing = f'*"images unmount"*) echo "$*" >>{node.folder}/closed ;;'
+    node.stubs = {"ctr": f'case "$*" in "plugins list") echo "{plugins}" ;; {closing} esac'}
+    node.done("forget_new")
+    assert (node.folder / "closed").read_text().splitlines() == [
+        f"-n k8s.io images unmount --rm {more}{node.folder}/image-dir" for more in ("", "--snapshotter stargz ")
+    ]
+
+
 def test_docker_is_asked_for_the_image_where_there_is_no_containerd(dash: RestoreNode, snapshot: Path) -> None:
     copied = "".join(f"ln -s {TOOLS}/{name} $3/{name}; " for name in ("etcdctl", "etcdutl"))
     docker = f"""case "$1" in image | rm) ;; create) echo c0ffee ;;
@@ -355,9 +366,26 @@ def test_a_mount_below_the_data_directory_is_seen_before_anything_is_made(
     assert "restore_layout_unsupported" in ended.stdout
 
 
-def test_a_wal_that_is_kept_elsewhere_is_seen(dash: RestoreNode, snapshot: Path) -> None:
-    (dash.data / "member/wal").rmdir()
-    assert dash.run("rebuild", **dash.has_snapshot(snapshot)).code == "restore_layout_unsupported"
+@pytest.mark.parametrize("script", ["rebuild", "put_aside"])
+def test_a_wal_that_is_kept_elsewhere_is_seen(node: RestoreNode, snapshot: Path, script: str) -> None:
+    (node.data / "member/wal").rename(node.folder / "wal")
+    (node.data / "member/wal").symlink_to(node.folder / "wal")
+    values = node.has_snapshot(snapshot) if script == "rebuild" else {}
+    assert node.run(script, **values).code == "restore_layout_unsupported"
+    assert is_old(node, node.data)
+
+
+def test_a_wal_that_is_lost_is_no_reason_not_to_restore(node: RestoreNode, snapshot: Path) -> None:
+    (node.data / "member/wal").rmdir()
+    node.done("rebuild", **node.has_snapshot(snapshot))
+    node.done("swap")
+    assert (node.data / "member/wal").is_dir()
+    assert is_old(node, node.keep / "old")
+
+
+def test_data_whose_wal_is_lost_are_put_aside(node: RestoreNode) -> None:
+    (node.data / "member/wal").rmdir()
+    assert node.done("put_aside") == {"kept": f"{node.keep}/old/member"}
 
 
 def test_the_snapshot_of_these_tests_is_what_it_says(snapshot: Path) -> None:

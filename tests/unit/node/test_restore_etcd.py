@@ -53,6 +53,8 @@ def test_a_member_that_is_ready_tells_what_a_backup_of_it_would(node: RestoreNod
         "voters": 1,
         "learners": 0,
         "revision": summary.head.revision,
+        "at": summary.head.revision,
+        "alike": 0,
         "hash": summary.hash_kv.hash,
         "compact_revision": summary.hash_kv.compact_revision,
     }
@@ -128,7 +130,7 @@ def test_odd_keys_and_a_great_many_resources_are_counted(node: RestoreNode, tmp_
 
 
 def test_counts_of_a_list_that_broke_off_are_not_told(dash: RestoreNode, real: tuple[RealEtcd, Any]) -> None:
-    crictl = f"""case "$*" in "ps --name ^etcd\\$ -q") echo 0123 ;;
+    crictl = f"""case "$*" in "ps --name "*) echo 0123 ;;
 *keys-only\\ --rev*) case "$*" in *limit*) ;; *) echo /registry/pods/a/b; echo; exit 1 ;; esac ;;
 "exec 0123 "*) shift 3; exec {ETCDCTL} "$@" ;; esac"""
     dash.stubs = {"crictl": crictl, "ctr": "exit 1"}
@@ -142,9 +144,47 @@ def test_a_revision_that_was_compacted_stands_for_now(node: RestoreNode, tmp_pat
             etcd.put(f"/registry/pods/a/{number}", b"x")
         etcd.etcdctl("compact", "5")
         report = node.done("etcd_ready", endpoint=etcd.client_url, at="3", limit_s="20")
-        assert report["hash"] == etcd.hash_kv().hash
+        assert (report["hash"], report["at"], report["revision"]) == (etcd.hash_kv().hash, 0, 6)
         counted = node.done("count_keys", endpoint=etcd.client_url, at="3")
     assert (counted["revision"], counted["resources"]) == (6, {"pods": 5})
+
+
+def test_a_hash_comes_with_the_revision_that_it_is_of(node: RestoreNode, tmp_path: Path) -> None:
+    """Somebody writes between the question for the member's state and the one for its hash."""
+    with running_etcd(tmp_path / "busy") as etcd:
+        etcd.put("/registry/pods/a/b", b"x")
+        put = f"{ETCDCTL} --endpoints {etcd.client_url} put /registry/pods/a/c x >/dev/null"
+        node.stubs = {
+            "etcdctl": f'{ETCDCTL} "$@"; said=$?; case "$*" in *"endpoint status"*) {put} ;; esac; exit $said'
+        }
+        report = node.done("etcd_ready", endpoint=etcd.client_url, how="host")
+        assert (report["revision"], report["at"], report["hash"]) == (3, 0, etcd.hash_kv().hash)
+
+
+def test_the_form_of_answers_that_an_environment_wants_is_not_ours(
+    node: RestoreNode, real: tuple[RealEtcd, Any]
+) -> None:
+    node.stubs = {"etcdctl": f'exec {ETCDCTL} "$@"'}
+    program = node.program("etcd_ready", endpoint=real[0].client_url, how="host")
+    program.environment = {"ETCDCTL_WRITE_OUT": "table"}
+    assert program.run().report["voters"] == 1
+
+
+def test_members_that_are_written_to_are_compared_at_one_revision(three: LocalEtcd, dash: RestoreNode) -> None:
+    report = dash.done("etcd_ready", **access(three), voters="3", asked="3", limit_s="20")
+    assert (report["at"], report["alike"]) == (0, 3)
+    ended = dash.run("etcd_ready", **access(three), voters="3", asked="4")
+    assert ended.code == "etcd_not_ready"
+    assert "3 members of 4 have the hash" in ended.report["message"]
+
+
+def test_a_member_with_other_data_is_told(three: LocalEtcd, dash: RestoreNode) -> None:
+    other = "sed 's/\"hash\":[0-9]*/\"hash\":7/'"
+    dash.stubs = {
+        "etcdctl": f'case "$*" in *hashkv*--cluster*) {ETCDCTL} "$@" | {other} ;; *) exec {ETCDCTL} "$@" ;; esac'
+    }
+    ended = dash.run("etcd_ready", **access(three), how="host", voters="3", asked="3")
+    assert ended.code == "hash_differs"
 
 
 @pytest.fixture(scope="module")
@@ -177,6 +217,7 @@ def test_a_lost_member_is_replaced_through_a_learner_and_every_step_is_done_once
     lost.stop()
     known = access(three)
     gone = {"name": lost.name, "member_id": id_of(three, lost.name)}
+    assert node.run("add_learner", **known, name=lost.name, peer_urls=lost.peer_url).code == "member_differs"
     assert node.done("remove_member", **known, **gone, limit_s="20") == {"removed": True}
     assert node.done("remove_member", **known, **gone, limit_s="20") == {"removed": False}
 
@@ -193,7 +234,8 @@ def test_a_lost_member_is_replaced_through_a_learner_and_every_step_is_done_once
     assert node.done("promote", **known, name=new.name) == {"promoted": True}
     report = node.done("etcd_ready", **known, voters="3", limit_s="30")
     assert (report["voters"], report["learners"]) == (3, 0)
-    assert node.run("add_learner", **known, **joining).code == "member_differs"
+    assert node.done("add_learner", **known, **joining) == added
+    assert node.run("add_learner", **known, **joining | {"name": "somebody"}).code == "member_differs"
     assert added["member_id"] == id_of(three, new.name)
 
 
@@ -233,6 +275,13 @@ def test_a_learner_that_would_make_a_quorum_too_large_is_not_promoted(tmp_path: 
         assert dash.run("promote", **access(cluster), name=learner.name).code == "quorum_would_be_lost"
 
 
+def test_a_list_that_is_refused_once_is_asked_for_again(three: LocalEtcd, dash: RestoreNode) -> None:
+    count = 'echo >>"${0%/*}/lists"; [ "$(wc -l <"${0%/*}/lists")" -ne 2 ] || exit 1'
+    dash.stubs = {"etcdctl": f'case "$*" in *"member list") {count} ;; esac; exec {ETCDCTL} "$@"'}
+    ended = dash.run("promote", **access(three), how="host", name="nobody", limit_s="3")
+    assert (ended.code, "no started member" in ended.report["message"]) == ("learner_not_promoted", True)
+
+
 def test_what_etcd_refuses_is_told_in_its_words(three: LocalEtcd, dash: RestoreNode) -> None:
     ended = dash.run("add_learner", **access(three), name="n9", peer_urls="no url")
     assert ended.code == "member_change_failed"
@@ -270,6 +319,20 @@ def test_a_manifest_that_is_aside_is_told_what_to_join(node: RestoreNode, more: 
     assert (node.keep / "etcd.yaml").read_text() == MANIFEST.format(more=more)
     assert file.stat().st_mode & 0o777 == 0o600
     assert sorted(path.name for path in node.aside.iterdir()) == ["etcd.yaml"]
+    assert [path.name for path in node.keep.iterdir()] == ["etcd.yaml"]
+
+
+def test_a_manifest_is_written_where_it_lies(node: RestoreNode) -> None:
+    """Where a file is made decides what SELinux takes it for. One that was killed there is removed at the start."""
+    node.aside.mkdir()
+    (node.aside / "etcd.yaml").write_text(MANIFEST.format(more=""))
+    node.stubs = {"mv": "exit 1"}
+    assert node.run("join_files").code == "restore_disk_full"
+    assert sorted(path.name for path in node.aside.iterdir()) == [".holdfast.new", "etcd.yaml"]
+    node.stubs = {}
+    (node.manifests / "etcd.yaml").unlink()
+    node.done("start_pods", pods=f"etcd {node.manifests}/etcd.yaml")
+    assert not node.aside.exists()
 
 
 def test_a_manifest_that_is_not_aside_or_of_another_form_is_told(dash: RestoreNode) -> None:

@@ -2,7 +2,6 @@
 
 import hashlib
 import os
-import shutil
 import signal
 import subprocess
 import tarfile
@@ -242,7 +241,7 @@ def test_a_bundle_is_put_into_place_and_what_was_there_is_kept(
     old = node.keep / "old-files"
     assert (old / str(bundle.etc / "pki/ca.key").lstrip("/")).read_text() == "old key"
     node.done("forget_new")
-    assert [path.name for path in node.keep.iterdir()] == ["old-files"]
+    assert sorted(path.name for path in node.keep.iterdir()) == ["brought", "old-files"]
 
 
 def test_files_are_put_back_as_they_were(node: RestoreNode, stored: Stored) -> None:
@@ -254,9 +253,75 @@ def test_files_are_put_back_as_they_were(node: RestoreNode, stored: Stored) -> N
     assert node.done("put_files_back") == {"files": 0}
     assert bundle.texts() == before
     node.done("swap_files")
-    for _ in range(2):
-        assert node.done("put_files_back") == {"files": 3}
+    for files in (3, 0):
+        assert node.done("put_files_back") == {"files": files}
         assert bundle.texts() == before
+    assert not (bundle.etc / "pki/etcd").exists()
+    assert [path.name for path in node.keep.iterdir()] == ["files"], "no copies of keys"
+    node.done("swap_files")
+    node.done("put_files_back")
+    node.done("forget_new")
+    assert not node.keep.exists()
+    assert bundle.texts() == before
+
+
+def test_files_that_could_not_be_put_back_are_put_back_later(node: RestoreNode, stored: Stored) -> None:
+    """A disk was full. Meanwhile the rest was taken back: what was fetched is removed, and the pods have started."""
+    bundle = Bundle(node)
+    url, values = bundle.make(stored)
+    bundle.before()
+    before = bundle.texts()
+    node.done("fetch_bundle", url, **values)
+    node.done("swap_files")
+    node.stubs = {"cp": "echo 'cp: error writing: No space left on device' >&2; exit 1"}
+    assert node.run("put_files_back").code == "restore_disk_full"
+    node.stubs = {}
+    node.done("forget_new")
+    node.done("start_pods")
+    assert bundle.texts()["kubernetes/pki/ca.key"] == "new key"
+    assert node.done("put_files_back") == {"files": 3}
+    assert bundle.texts() == {name.replace(node.aside.name, "manifests"): text for name, text in before.items()}
+    node.done("forget_new")
+    assert not node.keep.exists()
+
+
+def test_manifests_that_a_bundle_brought_go_wherever_they_are(node: RestoreNode, stored: Stored) -> None:
+    bundle = Bundle(node)
+    url, values = bundle.make(stored)
+    (node.manifests / "etcd.yaml").unlink()
+    node.done("fetch_bundle", url, **values)
+    node.done("swap_files")
+    pods = f"etcd {node.manifests}/etcd.yaml"
+    node.done("start_pods", pods=pods)
+    node.done("put_files_back", pods=pods)
+    assert [path.name for path in node.manifests.iterdir()] == ["kube-apiserver.yaml"]
+
+
+def test_a_folder_that_is_brought_is_as_in_the_bundle(node: RestoreNode, stored: Stored) -> None:
+    bundle = Bundle(node)
+    url, values = bundle.make(stored)
+    bundle.before()
+    labelled = node.folder / "labelled"
+    node.stubs = {"restorecon": f'echo "$1" >>{labelled}'}
+    node.done("fetch_bundle", url, **values)
+    owner = 65534 if os.getuid() == 0 else os.getuid()
+    os.chown(node.keep / "files/tree" / str(bundle.etc / "pki/etcd").lstrip("/"), owner, -1)
+    node.done("swap_files")
+    assert (bundle.etc / "pki/etcd").stat().st_uid == owner
+    assert str(bundle.etc / "pki/etcd") in labelled.read_text().splitlines()
+
+
+def test_a_list_of_what_was_brought_that_broke_off_does_no_harm(node: RestoreNode, stored: Stored) -> None:
+    """The disk was full in the middle of a line."""
+    bundle = Bundle(node)
+    url, values = bundle.make(stored)
+    bundle.before()
+    before = bundle.texts()
+    node.done("fetch_bundle", url, **values)
+    (node.keep / "brought").write_text(f"{bundle.etc}")
+    node.done("swap_files")
+    node.done("put_files_back")
+    assert bundle.texts() == before
 
 
 def test_an_exchange_of_files_that_was_killed_is_finished_or_taken_back(node: RestoreNode, stored: Stored) -> None:
@@ -278,7 +343,6 @@ def test_an_exchange_of_files_that_was_killed_is_finished_or_taken_back(node: Re
         node.stubs = {}
         node.done("put_files_back")
         assert bundle.texts() == before
-        shutil.rmtree(node.keep / "old-files")
     node.done("swap_files")
     assert bundle.texts()["kubernetes/pki/ca.key"] == "new key"
 

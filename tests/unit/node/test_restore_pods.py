@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from builders.restore_node import PODS, RestoreNode
+from builders.restore_node import PODS, SHOWS_ETCD, RestoreNode
 from builders.waiting import wait_for
 
 
@@ -77,7 +77,7 @@ def test_a_pod_whose_container_is_between_two_restarts_is_not_stopped(node: Rest
 def test_one_client_that_shows_it_is_enough_to_know_that_it_runs(node: RestoreNode, client: str) -> None:
     """A crictl that knows no expressions, or is set to another runtime, shows nothing and ends well."""
     shows = {
-        "crictl": 'case "$*" in "ps --name ^etcd\\$ -q") echo 0123 ;; esac',
+        "crictl": SHOWS_ETCD,
         "ctr": 'case "$3 $4" in "tasks list") echo "TASK PID STATUS"; echo "0123 1 RUNNING" ;; '
         '"containers list") echo 0123 ;; esac',
     }
@@ -92,9 +92,63 @@ def test_nothing_is_moved_when_no_runtime_answers(node: RestoreNode) -> None:
 
 
 def test_a_runtime_that_falls_silent_is_no_sign_that_all_is_stopped(node: RestoreNode) -> None:
-    once = 'if [ -e "${0%/*}/asked" ]; then exit 1; fi; : >"${0%/*}/asked"'
-    node.stubs = {"crictl": once, "ctr": "exit 1"}
+    node.stubs = {"crictl": f'[ "$2" != --help ] || echo --label; [ ! -d {node.aside} ]', "ctr": "exit 1"}
     assert node.run("stop_pods").code == "restore_pod_still_runs"
+
+
+# Clients that show what is asked for with a namespace, and another that is shown without: of a virtual cluster, say.
+_OTHERS = {
+    "crictl": 'case "$*" in *--help) echo --label ;; *kube-system*) ;; "ps --name "*) echo 77 ;; esac',
+    "ctr": 'case "$*" in *"tasks list") echo "77 9 RUNNING" ;; *kube-system | *sandbox*) ;; *) echo 77 ;; esac',
+    "docker": 'case "$*" in *kube-system | *POD*) ;; *label=*) echo 77 ;; esac',
+}
+
+
+@pytest.mark.parametrize("client", list(_OTHERS))
+def test_a_container_of_that_name_in_another_namespace_is_not_the_members(node: RestoreNode, client: str) -> None:
+    node.without = tuple({"crictl", "ctr"} - {client})
+    node.stubs = {client: _OTHERS[client]}
+    node.done("stop_pods")
+    assert node.run("start_pods").code == "restore_pod_not_started"
+
+
+# Clients that answer, and fail at a question once the manifests are aside.
+_FAILING = {
+    "crictl ps": '[ "$2" != --help ] || echo --label; case "$*" in "ps --name "*) {fails} ;; esac',
+    "crictl pods": '[ "$2" != --help ] || echo --label; case "$1" in pods) {fails} ;; esac',
+    "ctr containers": 'case "$3 $4" in "tasks list") echo "77 9 RUNNING" ;; "containers list") {fails} ;; esac',
+    "ctr sandboxes": 'case "$*" in *"tasks list") echo "77 9 RUNNING" ;; *sandbox*) {fails} ;; esac',
+    "docker names": 'case "$*" in *name=^*) {fails} ;; esac',
+    "docker labels": 'case "$*" in *label=*kube-system) {fails} ;; esac',
+    "docker sandboxes": 'case "$*" in *POD*) {fails} ;; esac',
+}
+
+
+@pytest.mark.parametrize("failing", list(_FAILING))
+def test_a_question_that_fails_is_no_sign_that_nothing_runs(node: RestoreNode, failing: str) -> None:
+    client = failing.partition(" ")[0]
+    node.without = tuple({"crictl", "ctr"} - {client})
+    node.stubs = {client: _FAILING[failing].format(fails=f"[ ! -d {node.aside} ] || exit 1")}
+    assert node.run("stop_pods").code == "restore_pod_still_runs"
+    node.stubs = {client: _FAILING[failing].format(fails="")}
+    assert node.done("stop_pods") == {"stopped": list(PODS)}
+
+
+def test_a_crictl_that_knows_no_labels_is_not_asked(node: RestoreNode) -> None:
+    """One of a few lines, which takes what it does not know for nothing and compares names letter by letter."""
+    node.stubs = {"crictl": 'case "$*" in *--name*) ;; *) echo 0123 ;; esac', "ctr": "exit 1"}
+    assert node.run("stop_pods").code == "restore_runtime_silent"
+    assert names(node.manifests) == FILES
+
+
+def test_a_pod_is_known_by_the_name_that_its_node_has_in_the_cluster(node: RestoreNode) -> None:
+    sandbox = '[ "$2" != --help ] || echo --label; case "$*" in pods*"^etcd-(cp-1)\\$"*) echo 1 ;; esac'
+    node.stubs = {"crictl": sandbox, "ctr": "exit 1"}
+    assert node.run("stop_pods", node_name="cp-1").code == "restore_pod_still_runs"
+    node.done("stop_pods", node_name="cp-2")
+    own = os.uname().nodename
+    node.stubs = {"crictl": sandbox.replace("(cp-1)", f"({own}|{own.partition('.')[0]})"), "ctr": "exit 1"}
+    assert node.run("stop_pods", node_name="").code == "restore_pod_still_runs"
 
 
 def test_a_pod_that_does_not_start_is_told(node: RestoreNode) -> None:
@@ -118,7 +172,7 @@ def test_pods_are_put_back_also_when_they_do_not_run(node: RestoreNode) -> None:
     node.stubs = {"crictl": "exit 0", "ctr": "exit 0"}
     assert node.done("put_pods_back") == {"back": list(PODS), "down": list(PODS)}
     assert names(node.manifests) == FILES
-    node.stubs = {"crictl": 'case "$*" in "ps --name ^etcd\\$ -q") echo 0123 ;; esac', "ctr": "exit 0"}
+    node.stubs = {"crictl": SHOWS_ETCD, "ctr": "exit 0"}
     assert node.done("put_pods_back") == {"back": list(PODS), "down": ["kube-apiserver"]}
 
 
@@ -193,4 +247,9 @@ def test_a_kubelet_is_restarted(node: RestoreNode) -> None:
     node.stubs = {"systemctl": "exit 0"}
     assert node.done("restart_kubelet") == {"active": True}
     node.stubs = {"systemctl": '[ "$1" = restart ]'}
+    assert node.run("restart_kubelet").code == "kubelet_not_active"
+
+
+def test_a_kubelet_that_ends_a_second_later_is_not_active(node: RestoreNode) -> None:
+    node.stubs = {"systemctl": f'[ "$1" = restart ] || mkdir {node.folder}/looked 2>/dev/null'}
     assert node.run("restart_kubelet").code == "kubelet_not_active"

@@ -115,15 +115,17 @@ def test_no_etcd_container_is_told(dash: SnapshotNode, upload: WaitingUpload) ->
     assert ended.code == "node_etcd_not_running"
 
 
+NAMESPACE = "label=io.kubernetes.pod.namespace=kube-system"
 DOCKER = f"""case "$1 $2" in
-"ps -q") case "$4" in label=io.kubernetes.container.name=etcd) echo 77 ;; esac ;;
+"ps -q") case "$4 ${{6:-}}" in "label=io.kubernetes.container.name=etcd {NAMESPACE}") echo 77 ;; esac ;;
 "exec 77") shift 3 && exec {ETCDCTL} "$@" ;;
 esac"""
+LABELS = 'labels."io.kubernetes.container.name"==etcd,labels."io.kubernetes.pod.namespace"==kube-system'
 # containerd's own client; one container of the name has ended.
 CTR = f"""shift 2
 case "$1 $2" in
 "tasks list") printf 'TASK PID STATUS\\n66 0 STOPPED\\n77 9 RUNNING\\n88 9 RUNNING\\n' ;;
-"containers list") [ "$4" = 'labels."io.kubernetes.container.name"==etcd' ] && printf '66\\n77\\n' ;;
+"containers list") [ "$4" = '{LABELS}' ] && printf '66\\n77\\n' ;;
 "tasks exec") [ "$5" = 77 ] && [ ! -e "${{0%/*}}/$4" ] && : >"${{0%/*}}/$4" && shift 6 && exec {ETCDCTL} "$@" ;;
 esac"""
 

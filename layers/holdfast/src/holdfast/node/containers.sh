@@ -2,19 +2,25 @@
 # etcdctl where the member is, in a static pod's container or on the host; goes before what asks it. kubeadm needs no
 # crictl since 1.32.
 
-running_in() { # RUNTIME NAME: the ids of running containers of that name
+running_in() { # RUNTIME NAME: the ids of running containers of that name in kube-system; fails when it cannot tell
 	case $1 in
-	crictl) crictl ps --name "^$2\$" -q ;;
+	crictl) crictl ps --name "^$2\$" --label io.kubernetes.pod.namespace=kube-system -q ;;
 	ctr) # containers that have ended are listed too
-		running=$(ctr -n k8s.io tasks list | awk '$3 == "RUNNING" { print $1 }')
-		[ -z "$running" ] ||
-			ctr -n k8s.io containers list -q "labels.\"io.kubernetes.container.name\"==$2" | grep -xF -- "$running"
+		running=$(running_tasks) || return 1
+		[ -n "$running" ] || return 0
+		of_name=$(ctr -n k8s.io containers list -q \
+			"labels.\"io.kubernetes.container.name\"==$2,labels.\"io.kubernetes.pod.namespace\"==kube-system") || return 1
+		printf '%s\n' "$of_name" | grep -xF -- "$running" || true
 		;;
-	docker) # cri-dockerd gives containers names of its own, and Kubernetes' name as a label
-		docker ps -q --filter "name=^/?$2\$"
-		docker ps -q --filter "label=io.kubernetes.container.name=$2"
+	docker) # cri-dockerd gives containers names of its own, and Kubernetes' names as labels
+		docker ps -q --filter "name=^/?$2\$" &&
+			docker ps -q --filter "label=io.kubernetes.container.name=$2" --filter label=io.kubernetes.pod.namespace=kube-system
 		;;
 	esac
+}
+
+running_tasks() { # of ctr: the ids
+	tasks=$(ctr -n k8s.io tasks list) && printf '%s\n' "$tasks" | awk '$3 == "RUNNING" { print $1 }'
 }
 
 # NAME: sets runtime and container to the first ones in which etcdctl can be run. Returns 1 when no client of a runtime
@@ -48,8 +54,8 @@ etcdctl_there() { # ARGUMENTS; by how, endpoint, ca, cert and key_file
 	if [ "$how" = container ]; then
 		inside etcdctl "$@"
 	else
-		# A variable that says the same as an argument is an error to etcdctl.
-		unset ETCDCTL_ENDPOINTS ETCDCTL_CACERT ETCDCTL_CERT ETCDCTL_KEY ETCDCTL_COMMAND_TIMEOUT
+		# A variable that says the same as an argument is an error to etcdctl; and nobody's form of answers is ours.
+		unset ETCDCTL_ENDPOINTS ETCDCTL_CACERT ETCDCTL_CERT ETCDCTL_KEY ETCDCTL_COMMAND_TIMEOUT ETCDCTL_WRITE_OUT
 		ETCDCTL_API=3 etcdctl "$@"
 	fi
 }

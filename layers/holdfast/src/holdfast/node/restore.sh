@@ -54,9 +54,9 @@ not_in_use() { # an etcd that runs holds a lock on its database
 	give_up restore_etcd_still_runs "a process holds the lock on $db"
 }
 
-check_place() { # that the data are a folder of one file system, as etcd makes them
+check_place() { # that the data are a folder of one file system, as etcd makes them; a wal that is lost is no reason
 	place=$data_dir/member
-	[ ! -d "$place" ] || [ -d "$place/wal" ] || give_up restore_layout_unsupported "$place has no wal; etcd keeps it elsewhere"
+	[ ! -L "$place/wal" ] || give_up restore_layout_unsupported "$place/wal is a link: etcd keeps it elsewhere"
 	place=$(cd "$data_dir" 2>/dev/null && pwd -P)/member
 	awk -v dir="$place/" 'index($5 "/", dir) == 1 { exit 1 }' /proc/self/mountinfo ||
 		give_up restore_layout_unsupported "there is a mount point at or below $place"
@@ -96,6 +96,10 @@ place_of() { # PATH in the bundle: where it belongs; manifests of pods that are 
 	if printf '%s\n' "$pods" | grep -q " $1\$"; then echo "$aside/${1##*/}"; else echo "$1"; fi
 }
 
+note_brought() { # PATH that was not there, a folder's with / at its end. A disk may have been full in the middle of a line
+	printf '\n%s\n' "$1" >>"$keep/brought"
+}
+
 put_file() { # FROM TO [OLD]: a copy of FROM becomes TO; what was there first is kept as OLD, or noted as not there
 	next=${2%/*}/.holdfast.new
 	rm -f "$next"
@@ -105,9 +109,9 @@ put_file() { # FROM TO [OLD]: a copy of FROM becomes TO; what was there first is
 		if [ $# -eq 2 ] || [ -e "$3" ] || [ -L "$3" ]; then
 			:
 		elif [ -e "$2" ] || [ -L "$2" ]; then
-			mkdir -p "${3%/*}" && cp -Pp "$2" "$3.new" && mv -f "$3.new" "$3" || exit 1
+			mkdir -p "${3%/*}" && cp -Pp "$2" "$keep/old-files.new" && mv -f "$keep/old-files.new" "$3" || exit 1
 		else
-			printf '%s\n' "$2" >>"$keep/brought" || exit 1
+			note_brought "$2" || exit 1
 		fi
 		[ ! -L "$2" ] || rm -f "$2" || exit 1
 		cp -Pp "$1" "$next" && mv -f "$next" "$2" || exit 1
@@ -132,14 +136,14 @@ move_pods() { # out or back
 	printf '%s\n' "$pods" | while read -r container path; do
 		case $1 in
 		out) put "$path" "$aside/${path##*/}" ;;
-		back) put "$aside/${path##*/}" "$path" ;;
+		back) rm -f "$aside/.holdfast.new" && put "$aside/${path##*/}" "$path" ;;
 		esac
 	done || exit 1
 }
 
-answers() { # RUNTIME
+answers() { # RUNTIME; a crictl that knows no labels may show nothing of what runs
 	case $1 in
-	crictl) crictl ps -q ;;
+	crictl) crictl ps --help | grep -q -e --label && crictl ps -q ;;
 	ctr) ctr -n k8s.io tasks list ;;
 	docker) docker ps -q ;;
 	esac >/dev/null 2>&1
@@ -147,27 +151,31 @@ answers() { # RUNTIME
 
 sandboxes_in() { # RUNTIME NAME: of this node's static pod of that name; kubelet may start its container again
 	host=$(uname -n)
-	host="$2-($host|${host%%.*})\$"
+	host="$2-(${node_name:-$host|${host%%.*}})\$"
 	case $1 in
 	crictl) crictl pods -q --state ready --namespace kube-system --name "^$host" ;;
 	ctr)
-		running=$(ctr -n k8s.io tasks list | awk '$3 == "RUNNING" { print $1 }')
-		[ -z "$running" ] || ctr -n k8s.io containers list -q \
-			"labels.\"io.cri-containerd.kind\"==sandbox,labels.\"io.kubernetes.pod.name\"~=\"^$host\"" |
-			grep -xF -- "$running"
+		running=$(running_tasks) || return 1
+		[ -n "$running" ] || return 0
+		of_name=$(ctr -n k8s.io containers list -q \
+			"labels.\"io.cri-containerd.kind\"==sandbox,labels.\"io.kubernetes.pod.name\"~=\"^$host\"") || return 1
+		printf '%s\n' "$of_name" | grep -xF -- "$running" || true
 		;;
-	docker) docker ps --filter label=io.kubernetes.container.name=POD --format '{{.Label "io.kubernetes.pod.name"}}' |
-		grep -E "^$host" ;;
+	docker)
+		of_name=$(docker ps --filter label=io.kubernetes.container.name=POD --format '{{.Label "io.kubernetes.pod.name"}}') || return 1
+		printf '%s\n' "$of_name" | grep -E "^$host" || true
+		;;
 	esac
 }
 
-look_for() { # CONTAINER [sandbox]: sets found to what runs of it; fails when no runtime tells
+look_for() { # CONTAINER [sandbox]: sets found to what runs of it; fails when no runtime tells, or one fails to
 	found="" told=1
 	for client in crictl ctr docker; do
 		if ! command -v $client >/dev/null || ! answers $client; then continue; fi
 		told=0
-		found=$found$(running_in $client "$1" 2>/dev/null)
-		[ -z "${2:-}" ] || found=$found$(sandboxes_in $client "$1" 2>/dev/null)
+		ids=$(running_in $client "$1" 2>/dev/null) || return 1
+		[ -z "${2:-}" ] || ids=$ids$(sandboxes_in $client "$1" 2>/dev/null) || return 1
+		found=$found$ids
 	done
 	return $told
 }
@@ -207,9 +215,15 @@ tool_in() { # DIRECTORY...: sets tool
 	return 1
 }
 
+snapshotters() { # of containerd, beside its default
+	ctr plugins list 2>/dev/null | awk '/snapshotter/ && $NF == "ok" { print $2 }'
+}
+
 close_image() {
 	if [ -d "$image_dir" ]; then
-		[ -z "$(command -v ctr)" ] || ctr -n k8s.io images unmount --rm "$image_dir" >/dev/null 2>&1
+		for storage in "" $(snapshotters); do
+			ctr -n k8s.io images unmount --rm ${storage:+--snapshotter "$storage"} "$image_dir" >/dev/null 2>&1
+		done
 		apart "$image_dir" || rm -rf "$image_dir"
 	fi
 }
@@ -218,7 +232,7 @@ open_image() { # NAME: its programs below image_dir; an image that is not on the
 	close_image
 	mkdir -p "$image_dir"
 	if command -v ctr >/dev/null; then
-		for storage in "" $(ctr plugins list 2>/dev/null | awk '/snapshotter/ && $NF == "ok" { print $2 }'); do
+		for storage in "" $(snapshotters); do
 			ctr -n k8s.io images mount ${storage:+--snapshotter "$storage"} "$1" "$image_dir" >/dev/null 2>&1 && return
 		done
 	fi
@@ -284,8 +298,8 @@ ask_api() { # METHOD PATH [BODY]: the API server's answer, as one line; fails wh
 
 # Quorum. A voter counts as healthy when it answers a read that all have to agree to.
 
-count_voters() { # sets members, voters, healthy; healthy_others is without member_id
-	members=$(ask_etcd member list) || give_up quorum_would_be_lost "the members cannot be listed: $members"
+count_voters() { # sets members, voters, healthy; healthy_others is without member_id. Fails when there is no list
+	members=$(ask_etcd member list) || return 1
 	health=$(ask_etcd endpoint health --cluster)
 	# shellcheck disable=SC2046 # three numbers
 	set -- $(printf '%s\n' "$health" "" "$members" | awk -F ', ' -v id="${member_id:-}" '
@@ -301,6 +315,10 @@ count_voters() { # sets members, voters, healthy; healthy_others is without memb
 		}
 		END { print voters + 0, healthy + 0, others + 0 }')
 	voters=$1 healthy=$2 healthy_others=$3
+}
+
+need_voters() {
+	count_voters || give_up quorum_would_be_lost "the members cannot be listed: $members"
 }
 
 need_quorum() { # HEALTHY VOTERS WHAT

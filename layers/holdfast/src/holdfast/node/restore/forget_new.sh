@@ -4,7 +4,10 @@
 keep_dir
 close_image
 removed=false
-for each in "$keep"/snapshot.db* "$keep"/new "$keep"/new.* "$keep"/files "$keep"/files.* "$keep/brought"; do
+# put_files_back, when it is run later, needs the list of what was brought as long as there are files to put back.
+set --
+[ -d "$keep/old-files" ] || set -- "$keep/brought"
+for each in "$keep"/snapshot.db* "$keep"/new "$keep"/new.* "$keep"/files "$keep"/files.* "$keep/old-files.new" "$@"; do
 	[ ! -e "$each" ] || removed=true
 	said=$(rm -rf "$each" 2>&1) || stopped_by restore_tool_failed "removing $each" "$said"
 done

@@ -19,7 +19,8 @@ esac
 was_changed=false
 if [ "$changed" != "$(cat "$manifest")" ]; then
 	[ -f "$keep/${manifest##*/}" ] || cp -p "$manifest" "$keep/${manifest##*/}" || give_up restore_disk_full "$keep cannot be written"
-	{ cp -p "$manifest" "$keep/manifest.new" && printf '%s\n' "$changed" >"$keep/manifest.new" && mv -f "$keep/manifest.new" "$manifest"; } ||
+	next=$aside/.holdfast.new # not in keep: a file keeps the SELinux label of the folder where it is made
+	{ cp -p "$manifest" "$next" && printf '%s\n' "$changed" >"$next" && mv -f "$next" "$manifest"; } ||
 		give_up restore_disk_full "$manifest cannot be written"
 	was_changed=true
 fi

@@ -2,13 +2,13 @@
 # Give a learner its vote, as soon as it has what the others have.
 # Variables: how (container, host), etcd_name, endpoint, ca, cert, key_file, name, limit_s.
 member_id=""
-count_voters
+need_voters
 learner=$(printf '%s\n' "$members" | awk -F ', ' -v name="$name" '$3 == name { print $1, $6 }')
 case $learner in
 *' false') ;;
 *)
 	is_promoted() {
-		count_voters
+		count_voters || { said=$members && return 1; }
 		# shellcheck disable=SC2046 # two words
 		set -- $(printf '%s\n' "$members" | awk -F ', ' -v name="$name" '$3 == name { print $1, $6 }')
 		[ $# -eq 2 ] || { said="no started member is named $name" && return 1; }

@@ -3,6 +3,7 @@
 # Variables: keep, data_dir.
 make_keep
 if [ -e "$data_dir/member" ]; then
+	check_place
 	not_in_use
 	[ ! -e "$keep/old/member" ] || give_up restore_data_in_the_way "$keep/old has data, and there are others in $data_dir"
 	said=$(mkdir -p "$keep/old" 2>&1) || stopped_by restore_tool_failed "making $keep/old" "$said"

@@ -1,7 +1,7 @@
 # shellcheck shell=sh disable=SC2034,SC2154 # the variables are set before this text
 # Remove a member of etcd from the cluster, unless too few healthy ones would be left.
 # Variables: how (container, host), etcd_name, endpoint, ca, cert, key_file, name, member_id (hexadecimal), limit_s.
-count_voters
+need_voters
 removed=false
 entry=$(printf '%s\n' "$members" | grep "^$member_id, ")
 if [ -n "$entry" ]; then

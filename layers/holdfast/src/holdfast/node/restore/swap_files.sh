@@ -8,8 +8,13 @@ umask 077
 mkdir -p "$aside" "$keep/old-files"
 (cd "$keep/files/tree" && find . -type d) | while IFS= read -r folder; do
 	folder=${folder#.}
-	[ -d "$folder/" ] || mkdir -m "$(stat -c %a "$keep/files/tree$folder")" "$folder" || exit 1
-done || give_up restore_tool_failed "a folder of the bundle cannot be made"
+	[ ! -d "$folder/" ] || continue
+	said=$({
+		note_brought "$folder/" && mkdir -m "$(stat -c %a "$keep/files/tree$folder")" "$folder" &&
+			chown "$(stat -c %u:%g "$keep/files/tree$folder")" "$folder" || exit 1
+		[ -z "$(command -v restorecon)" ] || restorecon "$folder"
+	} 2>&1) || stopped_by restore_tool_failed "making $folder" "$said"
+done || exit 1
 (cd "$keep/files/tree" && find . ! -type d) | while IFS= read -r path; do
 	path=${path#.}
 	place=$(place_of "$path")

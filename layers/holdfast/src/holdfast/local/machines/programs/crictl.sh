@@ -1,5 +1,6 @@
 # shellcheck shell=sh disable=SC2154 # runtime.sh sets pid, id, attempt, image, fault and away
-# crictl on a machine: ps (-a, -q, --name REGEX), pods (the same), exec and images, with crictl's own words.
+# crictl on a machine: ps (-a, -q, --name REGEX, --label KEY=VALUE, --help), pods (the same), exec and images, with
+# crictl's own words. All that runs is in the namespace kube-system.
 fatal() {
 	echo "time=\"$(date -u +%Y-%m-%dT%H:%M:%SZ)\" level=fatal msg=\"$1\"" >&2
 	exit 1
@@ -10,14 +11,25 @@ fatal() {
 verb=${1:-}
 shift
 
-options() { # sets quiet and wanted
+options() { # sets quiet and wanted; ends when help is asked for, or when nothing has the label that is asked for
 	quiet=0 wanted=
 	while [ $# -gt 0 ]; do
 		case $1 in
+		-h | --help)
+			printf 'OPTIONS:\n   --all, -a      Show all\n   --label value  Filter by key=value label\n'
+			printf '   --name value   filter by name\n   --quiet, -q    Only display IDs\n'
+			exit
+			;;
 		-q | --quiet) quiet=1 ;;
+		-a | --all) ;;
 		--name=*) wanted=${1#*=} ;;
 		--name) wanted=$2 && shift ;;
+		--label)
+			[ "$2" = io.kubernetes.pod.namespace=kube-system ] || exit 0
+			shift
+			;;
 		--state | --namespace | -o | --output) shift ;;
+		-*) fatal "flag provided but not defined: $1" ;;
 		esac
 		shift
 	done

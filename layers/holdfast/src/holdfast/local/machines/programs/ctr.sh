@@ -1,6 +1,7 @@
 # shellcheck shell=sh disable=SC2154 # runtime.sh sets pid, id, image, fault and away
 # ctr on a machine, in the namespace k8s.io: tasks list and exec, containers list (-q, one filter by the container's
-# name; there are no sandboxes), images list, mount and unmount, with ctr's own words. Short forms are known too.
+# name, and by kube-system; there are no sandboxes), images list, mount and unmount, with ctr's own words. Short forms are
+# known too.
 fatal() {
 	echo "ctr: $1" >&2
 	exit 1
@@ -31,6 +32,10 @@ containers() { # [-q] [FILTER]
 	for each in "$@"; do
 		case $each in
 		-q | --quiet) quiet=1 ;;
+		'labels."io.kubernetes.container.name"=='*',labels."io.kubernetes.pod.namespace"==kube-system')
+			wanted=${each#*==} wanted=${wanted%%,*}
+			;;
+		'labels."io.kubernetes.container.name"=='*,*) fatal "$each: this stand-in knows no such filter" ;;
 		'labels."io.kubernetes.container.name"=='*) wanted=${each#*==} ;;
 		'labels."io.cri-containerd.kind"==sandbox'*) return ;;
 		*) fatal "$each: this stand-in knows no such filter" ;;
@@ -80,7 +85,7 @@ c/ls | c/list | container*/ls | container*/list) containers "$@" ;;
 i/ls | i/list | image*/ls | image*/list) images "$@" ;;
 i/mount | image*/mount) mounted "$@" ;;
 i/unmount | image*/unmount)
-	while :; do case ${1:-} in -*) shift ;; *) break ;; esac done
+	while :; do case ${1:-} in --snapshotter) shift 2 ;; -*) shift ;; *) break ;; esac done
 	umount -R "$1" || fatal "failed to unmount"
 	echo "$1"
 	;;
