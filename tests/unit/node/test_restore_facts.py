@@ -44,7 +44,7 @@ def facts(node: RestoreNode, **changes: str) -> RestoreFacts:
     return found
 
 
-def test_pods_are_told_by_the_name_of_their_first_container(node: RestoreNode) -> None:
+def test_pods_are_told_by_the_names_of_their_containers(node: RestoreNode) -> None:
     for file in node.manifests.iterdir():
         file.unlink()
     member = kubeadm_files.Member("n1", "127.0.0.1")
@@ -55,7 +55,47 @@ def test_pods_are_told_by_the_name_of_their_first_container(node: RestoreNode) -
     assert facts(node).pods == (
         PodFile(container="etcd", path=f"{node.manifests}/etcd.yaml"),
         PodFile(container="kube-vip", path=f"{node.manifests}/vip.yaml"),
+        PodFile(container="other", path=f"{node.manifests}/vip.yaml"),
     )
+
+
+API = "kind: Pod\nspec:\n"
+SECOND = (
+    API
+    + """  containers: # two
+  -   image: proxy
+      name: proxy
+      args:
+      - name: no container
+  -   name: 'kube-apiserver'
+      command:
+      - |
+        - name: nor this
+  hostNetwork: true
+"""
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "containers", "unread"),
+    [
+        (SECOND, ("proxy", "kube-apiserver"), False),
+        (SECOND.replace("\n", "\r\n"), ("proxy", "kube-apiserver"), False),
+        ('{"kind": "Pod", "spec": {"containers": [{"name": "kube-apiserver"}]}}', (), True),
+        (API + "  containers: [{name: kube-apiserver, image: x}]\n", (), True),
+        (API + "  containers:\n  - image: x\n    name: proxy\n  - {name: kube-apiserver}\n", ("proxy",), True),
+        ('{"kind": "Pod", "spec": {"containers": [{"name": "kube-vip"}]}}', (), False),
+    ],
+)
+def test_a_manifest_of_the_control_plane_whose_containers_cannot_be_told_is_named(
+    node: RestoreNode, text: str, containers: tuple[str, ...], unread: bool
+) -> None:
+    for file in node.manifests.iterdir():
+        file.unlink()
+    (node.manifests / "api.yaml").write_bytes(text.encode())
+    found = facts(node)
+    assert tuple(pod.container for pod in found.pods) == containers
+    assert found.unread == ((f"{node.manifests}/api.yaml",) if unread else ())
 
 
 def test_a_node_without_anything_has_facts_too(node: RestoreNode) -> None:
@@ -131,6 +171,47 @@ def test_a_run_that_left_manifests_aside_is_named(node: RestoreNode) -> None:
     assert facts(node).unfinished == (node.aside.name.removeprefix("holdfast-"),)
     node.done("start_pods")
     assert facts(node).unfinished == ()
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        ("    - --wal-dir=/fast/wal\n", "/fast/wal"),
+        ("    - --wal-dir\n    - /fast/wal\n", "/fast/wal"),
+        ('    - "--wal-dir=/fast/wal"\n', "/fast/wal"),
+        ('{"command": ["etcd", "--wal-dir=/fast/wal", "--name=a"]}', "/fast/wal"),
+        ("    - name: ETCD_WAL_DIR\n      value: /fast/wal\n", "/fast/wal"),
+        ("    # - --wal-dir=/fast/wal\n    - --name=a\n", ""),
+        ("    - --wal-dir={data}/member/wal\n", ""),
+        ("    - --wal-dir=\n    - --data-dir=/x\n", ""),
+    ],
+)
+def test_a_log_that_a_manifest_keeps_elsewhere_is_told(node: RestoreNode, words: str, told: str) -> None:
+    (node.manifests / "etcd.yaml").write_text(words.replace("{data}", str(node.data)))
+    assert facts(node).wal_dir == told
+
+
+def test_a_log_that_is_a_link_is_told(node: RestoreNode) -> None:
+    (node.data / "member").mkdir(parents=True)
+    (node.data / "member/wal").symlink_to("/fast/wal")
+    assert facts(node).wal_dir == "/fast/wal"
+
+
+@pytest.mark.parametrize(
+    "unit",
+    [
+        "ExecStart=/usr/bin/etcd --wal-dir /fast/wal",
+        "Environment=ETCD_WAL_DIR=/fast/wal",
+        "EnvironmentFile=-{folder}/variables",
+        "ExecStart=/usr/bin/etcd --config-file={folder}/config",
+    ],
+)
+def test_a_log_that_a_unit_keeps_elsewhere_is_told(node: RestoreNode, unit: str) -> None:
+    (node.folder / "variables").write_text("# ETCD_WAL_DIR=/other\nETCD_WAL_DIR=/fast/wal\n")
+    (node.folder / "config").write_text("name: a\nwal-dir: '/fast/wal'\n")
+    text = unit.replace("{folder}", str(node.folder))
+    node.stubs = {"systemctl": f'[ "$1 $2" = "cat etcd.service" ] && echo "# /etc/etcd.service" && echo "{text}"'}
+    assert facts(node, how="host").wal_dir == "/fast/wal"
 
 
 def test_the_unit_of_an_etcd_that_is_down_is_found_by_its_name(node: RestoreNode) -> None:
