@@ -86,7 +86,8 @@ class BundleFilesReport(StoredModel):
 
 class EtcdReadyReport(StoredModel):
     """Of etcd_ready: a member that is healthy. `hash` and `compact_revision` are those of HashKV at `at`, or at
-    `revision` where that is 0; `revision` was the member's newest one when it answered that."""
+    `revision` where that is 0; `revision` was the member's newest one when it answered that. `alike` members, itself
+    among them, told it the same hash of that one; 0 where `at` is not, as then all of the step tell of the same."""
 
     member_id: HexId
     cluster_id: HexId
@@ -96,6 +97,7 @@ class EtcdReadyReport(StoredModel):
     learners: int
     revision: int
     at: int = 0
+    alike: int = 0
     hash: int
     compact_revision: int
 

@@ -31,6 +31,7 @@ _PERMANENT: dict[str, str] = {
     "download_refused": "The message has the store's own words.",
     "download_untrusted": "Put the authority of the store, or of a proxy that opens TLS, into the node's trust store.",
     "etcd_not_ready": f"See etcd's log on each node (below /var/log/pods): are all members up? Mend it, {_RESUME}",
+    "hash_differs": "Do not start the API servers. Compare `etcdctl endpoint hashkv --cluster`; the old data are kept.",
     "kubelet_not_active": f"`journalctl -u kubelet` on the node says why; mend it, {_RESUME}",
     "learner_not_promoted": f"Look at the new member's log: can it reach the others' peer URLs? Mend it, {_RESUME}",
     "member_change_failed": f"The message has etcd's own words; mend it, {_RESUME}",

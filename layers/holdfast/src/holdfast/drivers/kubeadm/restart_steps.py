@@ -47,7 +47,9 @@ def etcd_ready(nodes: Nodes, *, voters: int, at: int, name: str = "etcd-ready") 
             phase="RestartCluster",
             title=f"Wait until etcd is healthy with {voters} voting member{'s' if voters > 1 else ''}; compare data",
             script="etcd_ready",
-            commands=tuple(values.on(each, values.ready(each, voters=voters, at=at)) for each in nodes),
+            commands=tuple(
+                values.on(each, values.ready(each, voters=voters, asked=len(nodes), at=at)) for each in nodes
+            ),
             timeout_s=ETCD_READY_S + SLACK_S,
             done_when="every member is healthy, follows the same leader, and has the same HashKV",
             agree=("one-leader", "same-hash"),

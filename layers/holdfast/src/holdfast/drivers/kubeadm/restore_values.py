@@ -47,8 +47,9 @@ def access(node: TaskNode) -> dict[str, str]:
     return etcdctl.access(node.member) if node.member else {}
 
 
-def ready(node: TaskNode, *, voters: int, at: int) -> dict[str, str]:
-    return access(node) | {"voters": str(voters), "at": str(at), "limit_s": str(ETCD_READY_S)}
+def ready(node: TaskNode, *, voters: int, asked: int, at: int) -> dict[str, str]:
+    numbers = {"voters": voters, "asked": asked, "at": at, "limit_s": ETCD_READY_S}
+    return access(node) | {name: str(number) for name, number in numbers.items()}
 
 
 def api(node: TaskNode) -> dict[str, str]:
