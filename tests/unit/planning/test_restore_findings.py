@@ -203,7 +203,7 @@ def test_an_api_server_that_would_not_be_stopped_is_no_restore(shape: Shape) -> 
     assert found(left, shape=shape) == [("refuse", "layout_unknown")]
     unread = with_facts("n2", shape, pods=others, unread=("/etc/kubernetes/manifests/api.json",))
     for mode in ("etcd", "full"):
-        assert found(unread, shape=shape, mode=mode) == [("refuse", "layout_unknown")]  # type: ignore[arg-type]
+        assert found(unread, shape=shape, mode=mode) == [("refuse", "layout_unknown")]
 
 
 def test_the_tool_of_a_node_without_a_member_restores_nothing() -> None:
