@@ -26,7 +26,7 @@ from holdfast.models.run import Outcome
 # Those that can be taken back, in their order; the next one is the point of no return.
 BEFORE = ("stop-api", "stop-etcd", "fetch", "rebuild")
 AFTER = ("swap", "start-etcd", "etcd-ready", "count-keys", "start-api", "start-controllers", "restart-kubelet")
-LAST = ("node-ready", "write-watch", "tidy")
+LAST = ("tidy", "node-ready", "write-watch")
 # Steps of one node only.
 ON_N1 = ("count-keys", "write-watch")
 # A test of fourteen faults takes a minute; a machine that does other things too may need many.

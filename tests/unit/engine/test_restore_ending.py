@@ -176,3 +176,11 @@ def test_urls_of_an_emergency_backup_that_was_under_way_are_not_kept() -> None:
     services.bucket.put(key, b"https://presigned\n")
     ended(services, the_run(services), execution(RUN), failure())
     assert services.bucket.read(key) == b""
+
+
+def test_what_is_back_and_does_not_run_is_told_with_the_end() -> None:
+    services, _ = at_work()
+    note(services, "stop-api", ("n2",), undo=True, report={"back": ["kube-apiserver"], "down": ["kube-apiserver"]})
+    outcome = ended(services, the_run(services), execution(RUN), failure(goes_back=True))
+    assert isinstance(outcome, Outcome)
+    assert outcome.warnings == ("kube-apiserver on n2 is back and does not run; it may have been down before",)

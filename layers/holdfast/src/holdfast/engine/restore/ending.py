@@ -206,7 +206,11 @@ def _conclude(services: Services, run: ChangeRun | None, execution: ExecutionCon
         started_at=run.started_at if run else execution.started_at,
         finished_at=services.clock(),
         error=error,
-        warnings=(*((left,) if left else ()), *_forgotten(services, run)),
+        warnings=(
+            *((left,) if left else ()),
+            *(journal.still_down() if journal else ()),
+            *_forgotten(services, run),
+        ),
     )
     return _close(services, run, outcome)
 
