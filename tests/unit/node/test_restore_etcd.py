@@ -179,7 +179,7 @@ def test_members_that_are_written_to_are_compared_at_one_revision(three: LocalEt
 
 
 def test_a_member_with_other_data_is_told(three: LocalEtcd, dash: RestoreNode) -> None:
-    other = "sed 's/\"hash\":[0-9]*/\"hash\":7/'"
+    other = 'sed \'s/"hash":[0-9]*/"hash":7/\''
     dash.stubs = {
         "etcdctl": f'case "$*" in *hashkv*--cluster*) {ETCDCTL} "$@" | {other} ;; *) exec {ETCDCTL} "$@" ;; esac'
     }
