@@ -16,6 +16,7 @@ from holdfast.models.cluster import ClusterSpec, NodeTransport, SshTransport
 from holdfast.models.credentials import SshKey
 from holdfast.models.run import BackupRequest, BackupState, Pending
 from holdfast.planning.naming import backup_id, run_id
+from holdfast.planning.runbook import Buckets
 from holdfast.transports.base import Transport
 from holdfast.transports.ssh.transport import SshNodes
 
@@ -26,7 +27,7 @@ class NodeServices(BenchServices):
     def __init__(self, job: Job, secrets: Target, transport: SshTransport, key: SshKey) -> None:
         super().__init__(job)
         self.secrets_reader = self.secrets_remover = bucket_of(secrets)
-        self.secrets_grants = grants_of(secrets)
+        self.secrets_grants, self.buckets = grants_of(secrets), Buckets(job.target["bucket"], secrets.bucket)
         self._key = key
         self.clusters.put(ClusterSpec(id=CLUSTER, driver="kubeadm", transport=transport), replace=True)
 

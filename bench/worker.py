@@ -29,6 +29,7 @@ from holdfast.models.credentials import EtcdTls
 from holdfast.models.run import BackupRequest
 from holdfast.notify.memory import MemoryNotifier
 from holdfast.planning.naming import backup_id, run_id
+from holdfast.planning.runbook import Buckets
 from holdfast.schedules.memory import MemorySchedules
 from holdfast.state.memory import MemoryClusters, MemoryLeases, MemoryRuns
 from holdfast.storage.s3 import S3Bucket
@@ -81,7 +82,7 @@ class BenchServices:
         self.bucket, self.grants = bucket_of(target), grants_of(target)
         self.reader = self.writer = self.remover = self.bucket
         self.secrets_reader = self.secrets_remover = self.bucket
-        self.secrets_grants = self.grants
+        self.secrets_grants, self.buckets = self.grants, Buckets(target.bucket, target.bucket)
         self.clusters, self.leases, self.runs = MemoryClusters(), MemoryLeases(), MemoryRuns()
         self.credentials = MemoryCredentials({SECRET: json.dumps(job.tls)})
         self.schedules, self.executions, self.changes = MemorySchedules(), MemoryExecutions(), MemoryExecutions()
