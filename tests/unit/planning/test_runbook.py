@@ -241,7 +241,7 @@ def test_the_part_up_to_the_swap_works_when_it_is_followed_and_can_be_gone_back_
         assert str(keep / "old" / "member") in follow("### 5. swap")
     assert (data / "member" / "snap" / "db").is_file()
     assert (keep / "old" / "member" / "old").read_text() == "old"
-    follow("## A second time")
+    follow("Then give what an earlier time kept")
     assert not (keep / "old").exists()
     (kept,) = keep.glob("old.until-*")
     kept.rename(keep / "old")

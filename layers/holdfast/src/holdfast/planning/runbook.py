@@ -71,7 +71,7 @@ def _head(plan: RestorePlan) -> Iterator[str]:
         "moved aside on the same disk."
     )
     if plan.job == "restore":
-        yield ("If this page was followed to its end before, begin with *A second time*.")
+        yield ("If the cluster was restored since then, begin with *A second time*.")
     if plan.emergency:
         yield f"A backup of what still answered before was made by Holdfast: `{plan.emergency}`."
     elif plan.job == "restore":

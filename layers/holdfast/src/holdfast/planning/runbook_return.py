@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from holdfast.models.restore import RestorePlan, RestoreStep
-from holdfast.planning.runbook_blocks import blocks, undo_blocks_of
+from holdfast.planning.runbook_blocks import blocks, code, undo_blocks_of
 
 # The new data are kept as well: who goes back does not know yet which of both he will want.
 _BACK = """keep_dir
@@ -89,15 +89,17 @@ def after_no_return(plan: RestorePlan) -> Iterator[str]:
 
 
 def second_time(plan: RestorePlan) -> Iterator[str]:
-    """A page is for one restore; beside a backup it may be followed for another one."""
+    """A page is for one restore; beside a backup it may be followed for another one, and long after it was made."""
     if plan.job != "restore":
         return
     yield "## A second time"
     yield (
-        "Only when this page was followed to its end before. In all blocks of the step `rebuild` put another word for "
-        "the value of `token`, the same one everywhere: members of an earlier time must never be taken for new ones. "
-        "Where `bump` has a value there, make it larger by 1000000000. Then give what the first time kept other names, "
-        "on every node that has data:"
+        "Only when the cluster was restored since this page was made, by it or in any other way. In all blocks of the "
+        "step `rebuild` put another word for the value of `token`, the same one everywhere: members of an earlier time "
+        "must never be taken for new ones. Where `bump` has a value there, put what this prints for it, the same "
+        "number everywhere (`bumped` must be that then), so that no revision is given twice:"
     )
+    yield code("(\necho $(($(date +%s) * 10000))\n)")
+    yield "Then give what an earlier time kept other names, on every node that has data:"
     swapped = [command for step in plan.steps if step.script in ("swap", "put_aside") for command in step.commands]
     yield from blocks(swapped, _AGAIN)
