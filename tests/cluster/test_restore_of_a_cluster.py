@@ -1,16 +1,22 @@
-"""A real control plane restored through the deployed state machine, over SSH; `make e2e`, HOLDFAST_E2E_RESTORE=yes."""
+"""A real control plane restored through the deployed state machine, over SSH; `make e2e`, HOLDFAST_E2E_RESTORE=yes.
+
+And without any of it: by the page that lies beside its backup.
+"""
 
 import json
 import uuid
+from pathlib import Path
 
 import pytest
 
 from builders.real_cluster import RealCluster
 from builders.real_restore import Restoring, skip_unless_allowed
+from builders.runbook_reader import RunbookReader
 from builders.waiting import wait_for
 from cluster.test_backup_of_a_cluster import run, spec_for
 from holdfast.engine.clusters import apply_cluster
 from holdfast.local.stack import StackInfo
+from holdfast.planning.naming import RUNBOOK, backup_key
 from holdfast.wiring import AwsServices
 
 
@@ -100,7 +106,7 @@ def test_a_run_that_is_aborted_before_its_point_of_no_return_leaves_the_cluster_
     backup, kept, made = changed_since(there)
     execution = there.start(backup=backup, mode="etcd", allow=["cluster_healthy"])
     there.approve(execution.name)
-    there.wait_for_step(execution.name, "fetch")
+    there.wait_for_step(execution.name, "stop-etcd")
     there.stop(execution, execution.name)
     there.wait(there.start(abort=execution.name))
     there.wait_for_the_api()
@@ -117,14 +123,38 @@ def test_a_run_that_is_aborted_before_its_point_of_no_return_leaves_the_cluster_
 def test_a_control_plane_that_is_down_altogether_is_restored(there: Restoring) -> None:
     """Every member's database is destroyed: no member runs, no API server answers."""
     backup, kept, made = changed_since(there)
-    for node in there.cluster.nodes:
-        there.cluster.ssh(node, "rm -rf /var/lib/etcd/member/wal; pkill -9 -x etcd || true\n")
-    wait_for(lambda: not any_etcd(there) or None, "every member down", 60)
+    destroy(there)
     execution = there.start(backup=backup, mode="etcd")
     there.approve(execution.name)
     ended = there.wait(execution)
     assert ended["status"] == "SUCCEEDED", ended.get("cause")
     assert_restored(there, execution.name, kept, made)
+
+
+def test_the_page_beside_a_backup_brings_a_lost_control_plane_back(there: Restoring, tmp_path: Path) -> None:
+    """With nothing of Holdfast: its blocks as they stand, `aws`, and a shell of root on each node."""
+    backup, kept, made = changed_since(there)
+    page = there.services.reader.read(backup_key(there.spec_id, backup, RUNBOOK)).decode()
+    destroy(there)
+    reader = RunbookReader(page, tmp_path, there.cluster.ssh_config, there.info.environment)
+
+    size, body, trailer = reader.prepare().splitlines()[-3:]
+    assert int(size) > 1 << 20
+    assert body.split()[0] == trailer
+    said = reader.steps()
+
+    assert len({tuple(each["members"]) for each in said["rebuild"].values()}) == 1
+    assert len({(each["hash"], each["leader"]) for each in said["etcd-ready"].values()}) == 1
+    assert there.exists(kept)
+    assert not there.exists(made)
+    there.remove(kept)
+    assert there.ready_nodes() >= len(there.cluster.nodes)
+
+
+def destroy(there: Restoring) -> None:
+    for node in there.cluster.nodes:
+        there.cluster.ssh(node, "rm -rf /var/lib/etcd/member/wal; pkill -9 -x etcd || true\n")
+    wait_for(lambda: not any_etcd(there) or None, "every member down", 60)
 
 
 def any_etcd(there: Restoring) -> bool:
