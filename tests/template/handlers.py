@@ -38,7 +38,7 @@ USES = {
     "backup_finished": {"buckets", "clusters", "leases", "runs", "reader", "writer", "notifier"},
     "backup_failed": CLEAN_UP,
     "backup_stopped": CLEAN_UP,
-    "restore_started": {"clusters", "leases", "runs", "reader", "writer", "grants"},
+    "restore_started": {"buckets", "clusters", "leases", "runs", "reader", "writer", "grants"},
     "restore_approval": {"runs", "reader", "notifier"},
     "restore_phase": {"clusters", "leases", "runs", "reader", "writer", "grants", "secrets_grants"},
     "restore_report": TELLING,

@@ -120,7 +120,8 @@ def test_the_proxy_of_the_environment_or_of_its_file_is_used(
         named = {name: value.replace("URL", proxy.url) for name, value in environment.items()}
         ended = node.program(upload, environment=named, environment_file=str(file), **node.saved()).run()
         assert ended.exit_code == 0, ended
-        assert len(proxy.requests) == 1 + ended.report["parts"]
+        # A part that took too long on a loaded machine is sent again, to the same URL.
+        assert len(set(proxy.requests)) == 1 + ended.report["parts"]
         assert all(f" {s3_url}/" in request for request in proxy.requests)
 
 
