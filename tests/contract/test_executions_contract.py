@@ -157,7 +157,7 @@ def test_an_execution_that_is_to_be_stopped_and_unknown_is_named(machine: Machin
 
 @pytest.mark.parametrize("well", [True, False])
 def test_a_question_is_answered_once(*, well: bool) -> None:
-    """In memory: moto keeps a token open that was used. tests/e2e/test_restore_on_stack.py asks the embedded stack."""
+    """In memory only: moto and the embedded stack keep a token open that was used, which AWS does not."""
     executions, token = MemoryExecutions(), "token-1"
     executions.wait_for(token)
     if well:

@@ -20,7 +20,7 @@ from holdfast.engine.restore.approving import approve, decline
 from holdfast.engine.restore.journal import Journal
 from holdfast.engine.restore.starting import abort_change, resume_change
 from holdfast.engine.restore.stored import load_plan, run_of
-from holdfast.errors import HoldfastError, PermanentError
+from holdfast.errors import HoldfastError
 from holdfast.models.restore import ChangeReport, ChangeRun
 from holdfast.models.run import Outcome, RunRecord
 from holdfast.planning.naming import run_key
@@ -77,13 +77,6 @@ class Restores:
             return record if record and record.question else None
 
         return run_of(wait_for(found, f"the question of {run}", DEADLINE_S))
-
-    def token(self, run: str) -> str:
-        """The task token that the question of the run is answered with."""
-        record = self.record(run)
-        assert record is not None
-        assert record.question is not None
-        return record.question.token
 
     def approve(self, run: str) -> None:
         plan = load_plan(self.site.services, self.asked(run))
@@ -149,7 +142,6 @@ def test_a_restore_that_is_declined_changes_nothing(restores: Restores) -> None:
     before = restores.keys()
     execution = restores.start(**HEALTHY)
     restores.asked(name_of(execution))
-    token = restores.token(name_of(execution))
     assert restores.lease_is_free(), "backups go on while a person is asked"
     decline(restores.site.services, CLUSTER, name_of(execution), declined_by=OPERATOR)
     ended = restores.end_of(execution)
@@ -157,10 +149,6 @@ def test_a_restore_that_is_declined_changes_nothing(restores: Restores) -> None:
     assert words(ended) == f"{OPERATOR} declined it. Nothing was changed."
     assert restores.told(name_of(execution)).status == "refused"
     assert restores.keys() == before
-    with pytest.raises(PermanentError, match="question_closed"):
-        restores.site.services.changes.answer(token, "{}")
-    with pytest.raises(PermanentError, match="question_closed"):
-        restores.site.services.changes.decline(token, "Holdfast.Declined", "again")
 
 
 def test_a_restore_that_fails_before_the_point_of_no_return_is_taken_back(restores: Restores) -> None:
