@@ -142,9 +142,13 @@ start_api() {
 	within 300 is_ok || fail "the API server is not ready"
 }
 
+stays_active() {
+	systemctl is-active --quiet kubelet && sleep 3 && systemctl is-active --quiet kubelet
+}
+
 restart_kubelet() {
 	systemctl restart kubelet
-	within 60 systemctl is-active --quiet kubelet
+	within 60 stays_active || fail "kubelet does not stay active"
 }
 
 is_renewed() { # and Ready
@@ -237,7 +241,7 @@ for each in $nodes; do on "$each" start_api; done
 echo "done start-api"
 everywhere start-controllers start kube-controller-manager kube-scheduler
 everywhere restart-kubelet restart_kubelet
+everywhere tidy tidy
 everywhere node-ready node_ready
 on "$first_node" write_watch
 echo "done write-watch"
-everywhere tidy tidy
