@@ -5,10 +5,7 @@ Everything in here changes the cluster: HOLDFAST_E2E_RESTORE=yes says that it ma
 
 import json
 import os
-import time
 import uuid
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -139,12 +136,3 @@ class Restoring:
             "find /var/lib/etcd.holdfast-* /var/lib/holdfast -name snapshot.db -o -name 'new*' -o -name files "
             "2>/dev/null || true\n",
         )
-
-    def outage_since(self, began: float) -> float:
-        return time.monotonic() - began
-
-
-@contextmanager
-def restoring(cluster: RealCluster, services: AwsServices, info: StackInfo, spec_id: str) -> Iterator[Restoring]:
-    skip_unless_allowed()
-    yield Restoring(cluster, services, info, spec_id)
