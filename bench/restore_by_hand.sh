@@ -69,7 +69,7 @@ start() { # PODS
 fetch() {
 	umask 077
 	mkdir -p "$keep"
-	curl -sSf -o "$keep/object" "$URL"
+	printf 'url = "%s"\n' "$URL" | curl -sSf -K - -o "$keep/object" # whoever has the URL has the snapshot
 	"$COMPRESSION" -dc <"$keep/object" >"$keep/snapshot.db"
 	rm "$keep/object"
 	body=$(head -c -32 "$keep/snapshot.db" | sha256sum | cut -d ' ' -f 1)
