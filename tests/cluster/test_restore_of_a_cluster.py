@@ -72,9 +72,10 @@ def assert_restored(there: Restoring, run_id: str, kept: str, made: str) -> None
     there.services.leases.acquire(there.spec_id, "e2e", now=there.services.clock(), expires_at=there.services.clock())
 
 
-def test_what_went_since_the_backup_is_back_and_what_came_is_gone(there: Restoring) -> None:
+@pytest.mark.parametrize("mode", ["etcd", "full", "one-first"])
+def test_what_went_since_the_backup_is_back_and_what_came_is_gone(there: Restoring, mode: str) -> None:
     backup, kept, made = changed_since(there)
-    execution = there.start(backup=backup, mode="etcd", allow=["cluster_healthy"])
+    execution = there.start(backup=backup, mode=mode, allow=["cluster_healthy"])
     there.approve(execution.name)
     ended = there.wait(execution)
     assert ended["status"] == "SUCCEEDED", ended.get("cause")
@@ -145,6 +146,27 @@ def test_the_page_beside_a_backup_brings_a_lost_control_plane_back(there: Restor
 
     assert len({tuple(each["members"]) for each in said["rebuild"].values()}) == 1
     assert len({(each["hash"], each["leader"]) for each in said["etcd-ready"].values()}) == 1
+    assert there.exists(kept)
+    assert not there.exists(made)
+    there.remove(kept)
+    assert there.ready_nodes() >= len(there.cluster.nodes)
+
+
+def test_hosts_that_lost_all_their_files_are_made_a_control_plane_again(there: Restoring) -> None:
+    """They have kubelet, a container runtime and the images, and nothing of kubeadm's."""
+    backup, kept, made = changed_since(there)
+    for node in there.cluster.nodes:
+        there.cluster.ssh(
+            node,
+            "systemctl stop kubelet\n"
+            "rm -rf /etc/kubernetes/pki /etc/kubernetes/*.conf /etc/kubernetes/manifests/* /var/lib/etcd/member\n"
+            "rm -rf /var/lib/kubelet/pki /var/lib/kubelet/config.yaml /var/lib/kubelet/kubeadm-flags.env\n"
+            "ctr -n k8s.io tasks ls -q | while read -r task; do ctr -n k8s.io tasks kill -s KILL $task || true; done\n",
+        )
+    execution = there.start(backup=backup, mode="new-hosts")
+    there.approve(execution.name)
+    ended = there.wait(execution)
+    assert ended["status"] == "SUCCEEDED", ended.get("cause")
     assert there.exists(kept)
     assert not there.exists(made)
     there.remove(kept)
