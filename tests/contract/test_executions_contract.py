@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from builders.moto_aws import ACCOUNT, REGION, AnswersWith, moto_aws
+from builders.waiting import wait_for
 from holdfast.errors import HoldfastError, PermanentError, TransientError
 from holdfast.executions.base import Executions, ExecutionView
 from holdfast.executions.memory import MemoryExecutions
@@ -38,17 +39,19 @@ MACHINE = {
 
 @dataclass(frozen=True)
 class Machine:
-    """`finish` lets an execution of the given cluster come to where it stops; in memory it says how that looks."""
+    """`finish` lets an execution of the given cluster come to where it stops; in memory it says how that looks. `begun`
+    waits until it is at work: moto cannot stop one before."""
 
     executions: Executions
     finish: Callable[[str, str], None]
+    begun: Callable[[str], None]
 
 
 @pytest.fixture(params=["memory", "stepfunctions"])
 def machine(request: pytest.FixtureRequest) -> Iterator[Machine]:
     if request.param == "memory":
         memory = MemoryExecutions()
-        yield Machine(memory, lambda name, cluster: _play(memory, name, cluster))
+        yield Machine(memory, lambda name, cluster: _play(memory, name, cluster), lambda _name: None)
         return
     with _stepfunctions() as machine:
         yield machine
@@ -61,8 +64,9 @@ def _stepfunctions() -> Iterator[Machine]:
         role = f"arn:aws:iam::{ACCOUNT}:role/machine"
         states.create_state_machine(name="backup", definition=json.dumps(MACHINE), roleArn=role)
         executions = StepFunctionsExecutions(states, ARN)
-        yield Machine(executions, lambda name, _: _wait(executions, name))
+        yield Machine(executions, lambda name, _: _wait(executions, name), lambda name: _begun(executions, name))
         for execution in states.list_executions(stateMachineArn=ARN, statusFilter="RUNNING")["executions"]:
+            _begun(executions, execution["name"])
             states.stop_execution(executionArn=execution["executionArn"])
 
 
@@ -78,6 +82,10 @@ def _wait(executions: Executions, name: str) -> None:
         if executions.view(name).status != "RUNNING":
             return
     raise AssertionError(f"{name} does not end")
+
+
+def _begun(executions: Executions, name: str) -> None:
+    wait_for(lambda: executions.view(name).phases or None, f"the first state of {name}")
 
 
 def start(machine: Machine, name: str, cluster: str) -> bool:
@@ -132,6 +140,7 @@ def test_an_unknown_name_is_named(machine: Machine) -> None:
 
 def test_an_execution_is_stopped(machine: Machine) -> None:
     start(machine, NAME, "slow")
+    machine.begun(NAME)
 
     machine.executions.stop(NAME, "ops aborted it")
 
