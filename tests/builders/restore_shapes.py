@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from builders import node_facts
 from builders.etcd_facts import endpoint, etcd_facts, member, status
 from builders.node_facts import TOOLS
 from builders.specs import cluster_spec
@@ -53,18 +54,11 @@ class Shape:
 
 
 def layout(number: int, *, container: bool = True) -> EtcdLayout:
-    return EtcdLayout(
-        name=f"etcd-{number}",
-        data_dir="/var/lib/etcd",
-        host_data_dir="/var/lib/etcd",
-        client_urls=(endpoint(number),),
-        ca=f"{PKI}/etcd/ca.crt",
-        cert=f"{PKI}/etcd/healthcheck-client.crt",
-        key=f"{PKI}/etcd/healthcheck-client.key",
-        container=container,
-        image=f"registry.k8s.io/etcd:{VERSION}-0" if container else "",
-        peer_urls=(f"https://10.0.0.{number}:2380",),
-    )
+    more = {
+        "image": f"registry.k8s.io/etcd:{VERSION}-0" if container else "",
+        "peer_urls": (f"https://10.0.0.{number}:2380",),
+    }
+    return node_facts.layout(number, container=container).model_copy(update=more)
 
 
 def survey(shape: Shape, node: str, **changes: Any) -> NodeSurvey:

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 from holdfast.cli.render import facts, human_bytes, human_seconds, human_speed, moment, table
 from holdfast.engine.catalog import load_manifest
-from holdfast.engine.verification import load_report
-from holdfast.errors import PermanentError
+from holdfast.engine.reading import read_if_there
+from holdfast.engine.verification import find_report
 from holdfast.models.backup import DamageReport, Manifest, SecretsBundle, SnapshotSource, VerificationReport
 from holdfast.planning.naming import DAMAGED, backup_key, backup_prefix
 from holdfast.storage.base import ObjectReader
@@ -34,25 +34,12 @@ class BackupDetails:
 
 def load_details(reader: ObjectReader, cluster: str, backup: str) -> BackupDetails:
     manifest, _ = load_manifest(reader, cluster, backup)
-    return BackupDetails(manifest, _verification(reader, cluster, backup), _damage(reader, cluster, backup))
-
-
-def _verification(reader: ObjectReader, cluster: str, backup: str) -> VerificationReport | None:
-    try:
-        return load_report(reader, cluster, backup)
-    except PermanentError as error:
-        if error.code != "backup_not_verified":
-            raise
-        return None
+    return BackupDetails(manifest, find_report(reader, cluster, backup), _damage(reader, cluster, backup))
 
 
 def _damage(reader: ObjectReader, cluster: str, backup: str) -> DamageReport | None:
-    try:
-        return DamageReport.model_validate_json(reader.read(backup_key(cluster, backup, DAMAGED)))
-    except PermanentError as error:
-        if error.code != "object_not_found":
-            raise
-        return None
+    body = read_if_there(reader, backup_key(cluster, backup, DAMAGED))
+    return DamageReport.model_validate_json(body) if body is not None else None
 
 
 def details(found: BackupDetails) -> "Iterator[RenderableType]":

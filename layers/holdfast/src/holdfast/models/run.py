@@ -1,10 +1,11 @@
 """One execution of a plan: its input, what its states hand on, and its outcome."""
 
 import json
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, StringConstraints
 
+from holdfast.errors import HoldfastError
 from holdfast.models.approval import Question
 from holdfast.models.backup import Compression, Kind, SecretsBundle, SnapshotObject
 from holdfast.models.base import BackupId, ClusterId, Model, RunId, StoredModel, Utc
@@ -175,6 +176,10 @@ class ErrorInfo(StoredModel):
     family: str
     message: str
     hint: str = ""
+
+    @classmethod
+    def of(cls, error: HoldfastError) -> Self:
+        return cls(code=error.code, family=error.family, message=error.message, hint=error.hint)
 
 
 class Figures(StoredModel):

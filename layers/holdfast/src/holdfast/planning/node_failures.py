@@ -4,6 +4,8 @@ A program says what happened in its own words; the family, which decides whether
 are decided here.
 """
 
+from collections.abc import Mapping
+
 from holdfast.errors import DamagedError, HoldfastError, PermanentError, RefusedError, TransientError
 
 Meaning = tuple[type[HoldfastError], str]
@@ -38,13 +40,12 @@ _PERMANENT: dict[str, str] = {
     "upload_untrusted": "Put the authority of the store, or of a proxy that opens TLS, into the node's trust store.",
 }
 
-FAILURES: dict[str, Meaning] = {
-    code: (family, hint)
-    for family, hints in (
-        (TransientError, _TRANSIENT),
-        (RefusedError, _REFUSED),
-        (DamagedError, _DAMAGED),
-        (PermanentError, _PERMANENT),
-    )
-    for code, hint in hints.items()
-}
+
+def meanings(families: Mapping[type[HoldfastError], Mapping[str, str]]) -> dict[str, Meaning]:
+    """By code, of hints by family and code."""
+    return {code: (family, hint) for family, hints in families.items() for code, hint in hints.items()}
+
+
+FAILURES = meanings(
+    {TransientError: _TRANSIENT, RefusedError: _REFUSED, DamagedError: _DAMAGED, PermanentError: _PERMANENT}
+)

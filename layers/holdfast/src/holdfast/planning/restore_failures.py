@@ -5,7 +5,7 @@ scripts has harmed anything when it gives up: each can be run again as soon as i
 """
 
 from holdfast.errors import DamagedError, PermanentError, RefusedError, TransientError
-from holdfast.planning.node_failures import Meaning
+from holdfast.planning.node_failures import meanings
 
 _RESUME = "then resume the run."
 _TRANSIENT: dict[str, str] = {
@@ -57,13 +57,6 @@ _PERMANENT: dict[str, str] = {
     "restore_unit_failed": f"`systemctl status` and `journalctl -u` on the node say why; mend it, {_RESUME}",
 }
 
-FAILURES: dict[str, Meaning] = {
-    code: (family, hint)
-    for family, hints in (
-        (TransientError, _TRANSIENT),
-        (RefusedError, _REFUSED),
-        (DamagedError, _DAMAGED),
-        (PermanentError, _PERMANENT),
-    )
-    for code, hint in hints.items()
-}
+FAILURES = meanings(
+    {TransientError: _TRANSIENT, RefusedError: _REFUSED, DamagedError: _DAMAGED, PermanentError: _PERMANENT}
+)

@@ -1,9 +1,9 @@
 """Another execution of a run that has ended: it goes on with it, or takes back what it did."""
 
 from holdfast.engine.restore.journal import Journal, refuse_taken_back
-from holdfast.engine.restore.ownership import at_work, name_of, take_over
+from holdfast.engine.restore.ownership import at_work, take_over
 from holdfast.engine.restore.phase import past_no_return
-from holdfast.engine.restore.stored import LEASE, find_approval, find_plan, run_of
+from holdfast.engine.restore.stored import LEASE, find_approval, find_plan, name_of, run_of
 from holdfast.engine.services import Services
 from holdfast.errors import RefusedError
 from holdfast.models.restore import ChangeRequest, ChangeRun, ChangeState, RestorePlan

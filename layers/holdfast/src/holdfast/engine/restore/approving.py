@@ -2,7 +2,8 @@
 
 from datetime import timedelta
 
-from holdfast.engine.restore.stored import APPROVAL, find_approval, load_plan, refuse_lost, run_of
+from holdfast.engine.restore.ownership import refuse_lost
+from holdfast.engine.restore.stored import APPROVAL, find_approval, load_plan, run_of
 from holdfast.engine.services import Services
 from holdfast.errors import PermanentError, RefusedError
 from holdfast.models.approval import Approval, Question

@@ -14,13 +14,12 @@ from holdfast.engine.restore.ownership import (
     at_work,
     find_record,
     is_over,
-    name_of,
     other_execution,
     refuse_overtaken,
     take_over,
 )
 from holdfast.engine.restore.phase import past_no_return, under_way
-from holdfast.engine.restore.stored import REPORT, find_approval, find_plan, run_of
+from holdfast.engine.restore.stored import REPORT, find_approval, find_plan, name_of, run_of
 from holdfast.engine.services import Services
 from holdfast.errors import HoldfastError, PermanentError
 from holdfast.executions.base import ExecutionView

@@ -6,6 +6,7 @@ from holdfast.drivers.registry import driver_of
 from holdfast.engine.catalog import find_backup, list_backups, load_manifest
 from holdfast.engine.node_facts import NodesTold, look_at_nodes
 from holdfast.engine.node_steps import first_step, look, report_of
+from holdfast.engine.reading import read_if_there
 from holdfast.engine.services import Services
 from holdfast.engine.verification import find_report
 from holdfast.errors import HoldfastError, PermanentError, RefusedError
@@ -154,9 +155,5 @@ def newest_files(services: Services, cluster_id: str, node: str) -> ChosenBackup
 
 
 def _plan_of(services: Services, cluster_id: str, run_id: str) -> BackupPlan | None:
-    try:
-        return BackupPlan.model_validate_json(services.reader.read(run_key(cluster_id, run_id, "plan.json")))
-    except PermanentError as error:
-        if error.code != "object_not_found":
-            raise
-        return None
+    body = read_if_there(services.reader, run_key(cluster_id, run_id, "plan.json"))
+    return BackupPlan.model_validate_json(body) if body is not None else None

@@ -1,19 +1,15 @@
 """Which execution is at work for a run: the one that its record names, and no other."""
 
-from holdfast.engine.restore.stored import record_of
+from holdfast.engine.restore.stored import name_of, record_of
 from holdfast.engine.services import Services
-from holdfast.errors import PermanentError, RefusedError
+from holdfast.engine.watching import if_known
+from holdfast.errors import RefusedError
 from holdfast.models.restore import ChangeRun
 from holdfast.models.run import RunRecord
 
 
 def find_record(services: Services, cluster_id: str, run_id: str) -> RunRecord | None:
-    try:
-        return services.runs.get(cluster_id, run_id)
-    except PermanentError as error:
-        if error.code != "run_unknown":
-            raise
-        return None
+    return if_known(lambda: services.runs.get(cluster_id, run_id))
 
 
 def other_execution(services: Services, run: ChangeRun) -> str:
@@ -22,15 +18,28 @@ def other_execution(services: Services, run: ChangeRun) -> str:
     return name_of(record) if record and name_of(record) != run.execution else ""
 
 
+def refuse_lost(services: Services, run: ChangeRun) -> None:
+    """How every look begins, and every script of one: the run has not ended, and no other execution goes on with it.
+
+    RefusedError `lease_lost` for a look that outlived its execution, as a phase may whose parent was stopped: what was
+    told and given back stays so, and nobody works beside the execution that goes on with the run or takes it back.
+    """
+    record = services.runs.get(run.cluster_id, run.run_id)
+    if record.outcome is not None:
+        raise RefusedError(
+            "lease_lost",
+            f"the run {run.run_id} has ended ({record.status}); nothing more is done for it",
+            hint=f"holdfast restore resume {run.run_id} goes on with it.",
+        )
+    if name_of(record) != run.execution:
+        raise _overtaken(run, name_of(record))
+
+
 def refuse_overtaken(services: Services, run: ChangeRun) -> None:
     """RefusedError `lease_lost` when another execution goes on with the run."""
     other = other_execution(services, run)
     if other:
-        raise RefusedError(
-            "lease_lost",
-            f"{other} goes on with the run {run.run_id}; {run.execution} does nothing more for it",
-            hint=f"holdfast restore status {run.run_id}",
-        )
+        raise _overtaken(run, other)
 
 
 def is_over(services: Services, run: ChangeRun) -> bool:
@@ -50,13 +59,17 @@ def take_over(services: Services, record: RunRecord, run: ChangeRun) -> None:
             raise at_work(now)
 
 
-def name_of(record: RunRecord) -> str:
-    return record.execution or record.run_id
-
-
 def at_work(record: RunRecord) -> RefusedError:
     return RefusedError(
         "run_at_work",
         f"{name_of(record)} {'went on with' if record.outcome else 'is at work for'} the run {record.run_id}",
         hint=f"holdfast restore status {record.run_id}",
+    )
+
+
+def _overtaken(run: ChangeRun, by: str) -> RefusedError:
+    return RefusedError(
+        "lease_lost",
+        f"{by} goes on with the run {run.run_id}; {run.execution} does nothing more for it",
+        hint=f"holdfast restore status {run.run_id}",
     )

@@ -9,8 +9,9 @@ from contextlib import closing
 from holdfast.engine.looking import node_transport
 from holdfast.engine.restore.approving import accept
 from holdfast.engine.restore.journal import EVERYBODY, Journal
+from holdfast.engine.restore.ownership import refuse_lost
 from holdfast.engine.restore.steps import Failed, StepWork, told
-from holdfast.engine.restore.stored import enter, load_plan, refuse_lost
+from holdfast.engine.restore.stored import enter, load_plan
 from holdfast.engine.services import Services
 from holdfast.errors import HoldfastError, PermanentError, RefusedError
 from holdfast.models.restore import ChangePending, GivenUp, PhaseWork, RestorePlan, RestoreStep, StepRecord
@@ -139,7 +140,7 @@ class _Phase:
             doing.without = self._not_asked(step)
             pending = doing.move(self._pending(step))
             self.given_up += tuple(
-                GivenUp(step=step.name, node=each.node, error=_said(each.error)) for each in doing.failed
+                GivenUp(step=step.name, node=each.node, error=ErrorInfo.of(each.error)) for each in doing.failed
             )
             if pending:
                 return pending
@@ -172,13 +173,9 @@ class _Phase:
             for name in step.agree:
                 check(name, step, self._journal.reports(step), self._plan)
         except HoldfastError as error:
-            self._journal.note(record.model_copy(update={"status": "failed", "error": _said(error)}))
+            self._journal.note(record.model_copy(update={"status": "failed", "error": ErrorInfo.of(error)}))
             raise
         self._journal.note(record)
-
-
-def _said(error: HoldfastError) -> ErrorInfo:
-    return ErrorInfo(code=error.code, family=error.family, message=error.message, hint=error.hint)
 
 
 def _again(error: ErrorInfo) -> HoldfastError:

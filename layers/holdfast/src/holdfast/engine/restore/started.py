@@ -7,7 +7,8 @@ from holdfast.engine.restore import emergency
 from holdfast.engine.restore.again import again
 from holdfast.engine.restore.emergency import Emergency
 from holdfast.engine.restore.looking import chosen_backup, look_at_cluster, newest_files, transport_of
-from holdfast.engine.restore.stored import LEASE, PLAN, RUNBOOK, record_of, refuse_lost
+from holdfast.engine.restore.ownership import refuse_lost
+from holdfast.engine.restore.stored import LEASE, PLAN, RUNBOOK, record_of
 from holdfast.engine.services import Services
 from holdfast.errors import HoldfastError
 from holdfast.models.cluster import ClusterSpec

@@ -6,7 +6,7 @@ from holdfast.engine.restore.again import refuse_past_no_return
 from holdfast.engine.restore.approving import decline
 from holdfast.engine.restore.ending import stop_untold
 from holdfast.engine.restore.ownership import at_work
-from holdfast.engine.restore.stored import find_plan, run_of
+from holdfast.engine.restore.stored import find_plan, name_of, run_of
 from holdfast.engine.services import Services
 from holdfast.engine.watching import if_known
 from holdfast.errors import PermanentError
@@ -51,7 +51,7 @@ def abort_change(
     refuse_past_no_return(services, record)
     if record.outcome is None:
         if _runs(_execution(services, record)):
-            services.changes.stop(record.execution or run, f"{aborted_by} aborted it")
+            services.changes.stop(name_of(record), f"{aborted_by} aborted it")
         _until_told(services, record, sleep)
         if find_plan(services, run_of(record)) is None:
             return None
@@ -70,7 +70,6 @@ def _declined(services: Services, record: RunRecord, by: str) -> bool:
 
 
 def _again(services: Services, request: ChangeRequest, run: str) -> StartedRun:
-    services.runs.get(request.cluster, run)
     for number in range(2, 1000):
         suffix = f"-{number}"
         name = f"{run[: _LONGEST_NAME - len(suffix)]}{suffix}"
@@ -84,7 +83,7 @@ def _input(request: ChangeRequest) -> str:
 
 
 def _execution(services: Services, record: RunRecord) -> ExecutionView | None:
-    return if_known(lambda: services.changes.view(record.execution or record.run_id))
+    return if_known(lambda: services.changes.view(name_of(record)))
 
 
 def _runs(view: ExecutionView | None) -> bool:

@@ -8,7 +8,7 @@ from pydantic import BaseModel, SecretStr
 from holdfast import node
 from holdfast.engine.node_steps import ATTEMPTS, first_step, look, report_of
 from holdfast.engine.restore.journal import Journal, Status
-from holdfast.engine.restore.stored import refuse_lost
+from holdfast.engine.restore.ownership import refuse_lost
 from holdfast.engine.services import Services
 from holdfast.errors import HoldfastError, PermanentError, TransientError
 from holdfast.models.command import Command, CommandResult
@@ -59,8 +59,9 @@ class StepWork:
         return tuple(left[:1] if self.step.one_by_one else left)
 
     def move(self, pending: ChangePending | None) -> ChangePending | None:
-        """None when no node is left, or only such as have failed (`failed`). Looks again at once as long as something
-        comes to its end: most steps take less time than it takes to be called again."""
+        """`pending` is what the last look at this very step has left. None when no node is left, or only such as have
+        failed (`failed`). Looks again at once as long as something comes to its end: most steps take less time than it
+        takes to be called again."""
         while nodes := tuple(each for each in self.nodes_left() if each not in self._given_up()):
             now = self.services.clock()
             since = pending.since if pending else now
@@ -83,7 +84,7 @@ class StepWork:
         return ChangePending(step=self.step.name, wait_s=wait, since=since, steps=steps)
 
     def _steps(self, nodes: tuple[str, ...], pending: ChangePending | None, now: datetime) -> tuple[NodeStep, ...]:
-        known = {each.node: each for each in pending.steps} if pending and pending.step == self.step.name else {}
+        known = {each.node: each for each in pending.steps} if pending else {}
         return tuple(known.get(each) or self._first(each, now) for each in nodes)
 
     def _first(self, where: str, now: datetime) -> NodeStep:
@@ -145,8 +146,7 @@ class StepWork:
 
     def _lost(self, step: NodeStep, error: HoldfastError, *, exit_code: int | None = None) -> NodeStep | None:
         now = self.services.clock()
-        said = ErrorInfo(code=error.code, family=error.family, message=error.message, hint=error.hint)
-        changes = {"error": said, "exit_code": exit_code}
+        changes = {"error": ErrorInfo.of(error), "exit_code": exit_code}
         self.journal.note(self._record(step, "failed", now).model_copy(update=changes))
         # A node that does not answer was waited for already; what its script said may be worth another try.
         if isinstance(error, TransientError) and exit_code is not None and step.attempt < ATTEMPTS:
