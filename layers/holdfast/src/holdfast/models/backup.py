@@ -106,7 +106,12 @@ class DamageReport(StoredModel):
 
 
 class BackupEntry(Model):
-    """One row of a listing: what LIST calls alone can tell. `size` is the compressed object, 0 when it is missing."""
+    """One row of a listing: what LIST calls alone can tell. `size` is the compressed object, 0 when it is missing.
+
+    `raw_size`, `live_keys` and `resources` are what the verification found, 0 and "" before it: bytes of the database,
+    keys alive, and six hex digits over the names of the resources that have any. `held` keeps it from retention;
+    `accepted` says that a person has looked at a suspicious content and meant it.
+    """
 
     cluster_id: ClusterId
     backup_id: BackupId
@@ -114,3 +119,8 @@ class BackupEntry(Model):
     taken_at: Utc
     size: int
     state: State
+    raw_size: int = 0
+    live_keys: int = 0
+    resources: str = ""
+    held: bool = False
+    accepted: bool = False

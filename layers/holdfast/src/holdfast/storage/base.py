@@ -16,7 +16,7 @@ Obligations of every implementation, held by tests/contract/test_storage_contrac
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
+from typing import Literal, Protocol
 
 from pydantic import SecretStr
 
@@ -78,6 +78,35 @@ class ObjectRemover(Protocol):
         """Remove the objects with every version they have; returns how many were there. A missing key is no error."""
 
     def abort_uploads(self, prefix: str) -> int: ...
+
+
+LockMode = Literal["governance", "compliance"]
+
+
+@dataclass(frozen=True)
+class LockState:
+    """What keeps an object from removal: a retention with its end, a legal hold, both, or nothing."""
+
+    mode: LockMode | None = None
+    until: datetime | None = None
+    held: bool = False
+
+
+class ObjectLocks(Protocol):
+    """Object Lock. PermanentError `object_lock_unsupported` where the store or the bucket has none.
+
+    A retention is only ever made longer here: RefusedError `lock_would_be_shorter` for an earlier end or a weaker mode.
+    """
+
+    def lock(self, key: str, mode: LockMode, until: datetime) -> None: ...
+
+    def hold(self, key: str) -> None:
+        """A legal hold, until `release`."""
+
+    def release(self, key: str) -> None: ...
+
+    def lock_state(self, key: str) -> LockState:
+        """Of the newest version. Nothing where there is no Object Lock."""
 
 
 @dataclass(frozen=True)
