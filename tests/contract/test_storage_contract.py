@@ -103,6 +103,14 @@ def test_a_list_is_in_key_order_and_below_the_prefix_only(bucket: Store) -> None
     assert list(bucket.list("nothing/")) == []
 
 
+def test_folders_are_told_once_whatever_lies_in_each_and_objects_beside_them_are_none(bucket: Store) -> None:
+    for key in ("c/2026/a", "c/2026/b/deep", "c/2027/a", "c/2", "c/runs/a", "d/2026/a"):
+        bucket.put(key, b"x")
+    assert list(bucket.folders("c/2")) == ["c/2026/", "c/2027/"]
+    assert list(bucket.folders("c/2026/")) == ["c/2026/b/"]
+    assert list(bucket.folders("nothing/")) == []
+
+
 def test_put_if_absent_puts_once(bucket: Store) -> None:
     bucket.put_if_absent("manifest.json", b"one")
     assert bucket.read("manifest.json") == b"one"

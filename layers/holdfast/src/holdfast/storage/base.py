@@ -60,6 +60,10 @@ class ObjectReader(Protocol):
     def list(self, prefix: str) -> Iterator[ObjectInfo]:
         """Every object below the prefix in key order; LIST calls only."""
 
+    def folders(self, prefix: str) -> Iterator[str]:
+        """What the keys that begin with the prefix have up to their next slash, each once and with the slash, in order.
+        LIST calls only; one of them tells a thousand folders, whatever lies in each."""
+
 
 class ObjectWriter(Protocol):
     def put_if_absent(self, key: str, body: bytes, *, content_type: str = "application/json") -> str | None:

@@ -104,6 +104,10 @@ class FaultyBucket:
         self.due("list")
         return self._inner.list(prefix)
 
+    def folders(self, prefix: str) -> Iterator[str]:
+        self.due("list")
+        return self._inner.folders(prefix)
+
     def put_if_absent(self, key: str, body: bytes, *, content_type: str = "application/json") -> str | None:
         self.due("put_if_absent")
         return self._inner.put_if_absent(key, body, content_type=content_type)

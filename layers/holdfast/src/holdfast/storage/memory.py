@@ -48,6 +48,10 @@ class MemoryBucket:
             if key.startswith(prefix):
                 yield ObjectInfo(key=key, size=len(stored.body), modified=stored.modified)
 
+    def folders(self, prefix: str) -> Iterator[str]:
+        rests = ((key, key[len(prefix) :].find("/")) for key in self.objects if key.startswith(prefix))
+        yield from sorted({key[: len(prefix) + end + 1] for key, end in rests if end >= 0})
+
     def put_if_absent(self, key: str, body: bytes, *, content_type: str = "application/json") -> str | None:
         with self._lock:
             there = self.objects.get(key)

@@ -82,6 +82,13 @@ class S3Bucket:
                 for entry in page.get("Contents", ()):
                     yield ObjectInfo(key=entry["Key"], size=entry["Size"], modified=entry["LastModified"])
 
+    def folders(self, prefix: str) -> Iterator[str]:
+        pages = self._client.get_paginator("list_objects_v2")
+        with storage_errors(self._where(prefix)):
+            for page in pages.paginate(Bucket=self._bucket, Prefix=prefix, Delimiter="/"):
+                for entry in page.get("CommonPrefixes", ()):
+                    yield entry["Prefix"]
+
     def put_if_absent(self, key: str, body: bytes, *, content_type: str = "application/json") -> str | None:
         if self._checksums == "none" and self._is_there(key):
             return self._same_or_refused(key, body)
