@@ -10,10 +10,12 @@ from builders.compressed import packed
 from builders.machine import BackupMachine
 from builders.services import START, MemoryServices, services_with
 from holdfast.engine.catalog import list_backups, load_manifest
+from holdfast.engine.indexing import index, remove_names, tell_verified
 from holdfast.engine.inspect import unpack_stream
+from holdfast.engine.verification import load_report
 from holdfast.models.backup import Manifest, SecretsBundle
 from holdfast.models.node import Certificate
-from holdfast.planning.naming import GZIPPED_SNAPSHOT, MANIFEST, backup_key, bundle_key
+from holdfast.planning.naming import GZIPPED_SNAPSHOT, MANIFEST, VERIFIED, backup_key, bundle_key
 
 CLUSTER = "prod-1"
 
@@ -27,6 +29,13 @@ def one_backup() -> MemoryServices:
 def only_backup(services: MemoryServices) -> str:
     (entry,) = list_backups(services.bucket, CLUSTER)
     return entry.backup_id
+
+
+def unverified(services: MemoryServices, backup: str) -> None:
+    """As if it had only been sealed, for the catalogue too."""
+    services.bucket.remove([backup_key(CLUSTER, backup, VERIFIED)])
+    remove_names(services, CLUSTER, backup)
+    index(services, CLUSTER)
 
 
 def rewrite_manifest(services: MemoryServices, backup: str, **changes: Any) -> None:
@@ -53,6 +62,7 @@ def in_gzip(services: MemoryServices, backup: str) -> Manifest:
     }
     gzipped = manifest.model_copy(update={"snapshot": sent.model_copy(update=changes)})
     rewrite_manifest(services, backup, **gzipped.model_dump(mode="json", include={"snapshot"}))
+    tell_verified(services, load_report(services.bucket, CLUSTER, backup))
     return gzipped
 
 

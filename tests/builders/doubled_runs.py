@@ -5,7 +5,7 @@ from datetime import timedelta
 from builders.doubled_nodes import DoubledNodes, nodes_spec
 from builders.machine import BackupMachine
 from builders.services import START, MemoryServices, services_with
-from holdfast.engine.catalog import find_backup, load_manifest
+from holdfast.engine.catalog import find_backup, load_manifest, look_at_objects, read_catalog
 from holdfast.errors import PermanentError
 from holdfast.models.backup import Manifest
 from holdfast.models.run import Outcome
@@ -58,7 +58,11 @@ def left(services: MemoryServices) -> list[str]:
     for bucket in (services.bucket, services.secrets):
         for key, stored in bucket.objects.items():
             cluster, backup, *_ = key.split("/")
-            if backup == "runs":
+            if backup == "catalog":
+                listed = read_catalog(services.bucket, cluster).entries
+                known = {entry.backup_id for entry in look_at_objects(services.bucket, cluster)}
+                found += [key] if not {entry.backup_id for entry in listed} <= known else []
+            elif backup == "runs":
                 found += [key] if key.endswith("upload.txt") and stored.body else []
             elif (entry := find_backup(services.bucket, cluster, backup)) is None or entry.state == "unsealed":
                 found.append(f"{bucket.name}: {key}")

@@ -15,7 +15,7 @@ from builders.holding_proxy import HoldingProxy, held
 from builders.proc import seen_in_processes
 from builders.product import DEADLINE_S, TEMPLATE, Product, etcd_from_real_snapshot, now, product_on
 from builders.waiting import wait_for
-from holdfast.engine.catalog import list_backups
+from holdfast.engine.catalog import list_backups, look_at_objects
 from holdfast.engine.verification import load_report
 from holdfast.local import stack
 from holdfast.planning.naming import scheduled_run_id
@@ -137,7 +137,7 @@ def test_a_function_killed_in_the_middle_leaves_no_parts_and_the_next_run_works(
         ended = product.end_of(execution)
         assert ended["status"] == "FAILED"
         assert product.unfinished_uploads("killed") == []
-        assert list_backups(product.services.reader, "killed") == []
+        assert look_at_objects(product.services.reader, "killed") == []
         told = heard(product, events, execution.rpartition(":")[2])
         assert told["event"]["detail"]["error"]["code"] == "function_killed"
         proxy.let_go()
@@ -168,7 +168,7 @@ def test_an_execution_that_somebody_stops_is_cleaned_up_after(product: Product, 
         proxy.let_go()
         told = heard(product, events, execution.rpartition(":")[2])
         assert told["event"]["detail"]["error"]["code"] == "run_aborted"
-        assert list_backups(product.services.reader, "stopped") == []
+        assert look_at_objects(product.services.reader, "stopped") == []
         again = product.run("stopped")
     assert again["status"] == "SUCCEEDED", again.get("cause")
     assert product.unfinished_uploads("stopped") == []

@@ -10,12 +10,12 @@ from builders.etcd_facts import etcd_facts, status
 from builders.machine import PHASES, BackupMachine, Killed
 from builders.services import START, MemoryServices, services_with
 from builders.specs import cluster_spec
-from holdfast.engine.catalog import list_backups, load_manifest
+from holdfast.engine.catalog import list_backups, load_manifest, look_at_objects
 from holdfast.engine.verification import load_report
 from holdfast.errors import HoldfastError, PermanentError, TransientError
 from holdfast.etcd.memory import CutBeforeHash, EndsAfter, FailsAfter, FailsBefore, FlippedBit, SnapshotFault
 from holdfast.planning.backup_plan import LEASE
-from holdfast.planning.naming import SNAPSHOT, backup_key
+from holdfast.planning.naming import SNAPSHOT
 from holdfast.storage.faulty import (
     Fault,
     FaultyBucket,
@@ -37,7 +37,7 @@ def states(services: MemoryServices) -> list[str]:
 
 def leftovers(services: MemoryServices) -> list[str]:
     """Uploads nobody finished, and objects that no manifest vouches for."""
-    unsealed = [entry.backup_id for entry in list_backups(services.bucket, CLUSTER) if entry.state == "unsealed"]
+    unsealed = [entry.backup_id for entry in look_at_objects(services.bucket, CLUSTER) if entry.state == "unsealed"]
     return [upload.key for upload in services.bucket.unfinished] + unsealed
 
 
@@ -124,7 +124,7 @@ def test_a_broken_stream_leaves_no_object_and_no_parts(fault: SnapshotFault, cod
     outcome = BackupMachine(services).execute(CLUSTER, START)
     assert outcome.error
     assert (outcome.status, outcome.phase, outcome.error.code) == ("failed", "Snapshot", code)
-    assert list_backups(services.bucket, CLUSTER) == []
+    assert look_at_objects(services.bucket, CLUSTER) == []
     assert leftovers(services) == []
 
 
@@ -197,7 +197,7 @@ def test_only_as_many_verified_backups_stay_as_the_rule_says() -> None:
     assert kept == [outcomes[3].backup_id, outcomes[2].backup_id]
     first = outcomes[0].backup_id
     assert first
-    assert not [key for key in services.bucket.objects if key.startswith(backup_key(CLUSTER, first, ""))]
+    assert not [key for key in services.bucket.objects if first in key and "/runs/" not in key]
 
 
 def test_a_failed_backup_removes_no_older_one() -> None:

@@ -124,6 +124,11 @@ SNAPSHOTS = ["${SnapshotsBucket.Arn}/*/snapshot.db.zst", "${SnapshotsBucket.Arn}
 SECRETS = ["${SecretsBucket.Arn}/*/bundle.tar", "${SecretsBucket.Arn}/*/certificates.pem"]
 
 
+def names(letter: str) -> str:
+    """What the catalogue says of backups in one state."""
+    return f"${{SnapshotsBucket.Arn}}/*/catalog/*.{letter}.*"
+
+
 def of(owner: str, action: str) -> list[str]:
     """The resources on which `owner` may do `action`, as text."""
     return [
@@ -190,6 +195,21 @@ def test_only_seal_and_an_emergency_backup_put_a_manifest_and_only_verify_a_verd
         "snapshot.db.gz": {"BackupSnapshotRole", "RestoreStartedRole"},
         "bundle.tar": {"BackupSecretsRole"},
     }
+
+
+def test_the_catalogue_is_told_of_a_state_by_who_found_it_and_no_function_can_remove_a_hold() -> None:
+    told = {
+        letter: {owner for owner in GRANTED if names(letter) in of(owner, "s3:PutObject")} for letter in ("s", "v", "d")
+    }
+    assert told == {
+        "s": {"BackupSealRole", "RestoreStartedRole"},
+        "v": {"BackupVerifyRole"},
+        "d": {"BackupVerifyRole"},
+    }
+    removing = [each for each in of("BackupRetainRole", "s3:DeleteObjectVersion") if "/catalog/" in each]
+    assert removing == [*(names(letter) for letter in "svd"), "${SnapshotsBucket.Arn}/*/catalog/*.accept"]
+    assert not [each for owner in GRANTED for each in of(owner, "s3:DeleteObjectVersion") if each.endswith(".hold")]
+    assert not [each for owner in GRANTED for each in of(owner, "s3:PutObject") if each.endswith(("/*", ".hold"))]
 
 
 def _covers(statement: Statement, name: str) -> bool:
@@ -311,7 +331,8 @@ def test_no_function_answers_the_question_whether_a_restore_may_begin() -> None:
 def test_a_restore_puts_nothing_into_a_backup_but_its_emergency_backup() -> None:
     putting = {owner: set(of(owner, "s3:PutObject")) for owner in GRANTED if owner.startswith("Restore")}
     runs = "${SnapshotsBucket.Arn}/*/runs/*/"
-    assert putting.pop("RestoreStartedRole") - {"${SnapshotsBucket.Arn}/*/manifest.json", *SNAPSHOTS} == {
+    sealing = {"${SnapshotsBucket.Arn}/*/manifest.json", names("s")}
+    assert putting.pop("RestoreStartedRole") - {*sealing, *SNAPSHOTS} == {
         runs + name for name in ("plan.json", "runbook.md", "emergency.json", "upload.txt")
     }
     assert {resource for found in putting.values() for resource in found} == {

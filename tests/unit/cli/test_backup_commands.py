@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from builders.backed_up import in_gzip, through_nodes
+from builders.backed_up import in_gzip, through_nodes, unverified
 from builders.command_line import holdfast
 from builders.machine import BackupMachine
 from builders.runs import failed, run_record, succeeded
 from builders.services import START, MemoryServices, services_with
 from holdfast.models.run import ErrorInfo, Outcome, Progress
-from holdfast.planning.naming import SNAPSHOT, VERIFIED, backup_key
+from holdfast.planning.naming import SNAPSHOT, backup_key
 
 
 def backed_up(hours: int = 0, services: MemoryServices | None = None) -> tuple[MemoryServices, str]:
@@ -123,10 +123,10 @@ def test_download_says_which_files_of_the_nodes_it_leaves(tmp_path: Path) -> Non
 def test_latest_is_the_newest_verified_one() -> None:
     services, older = backed_up()
     _, newer = backed_up(hours=1, services=services)
-    services.bucket.remove([backup_key("prod-1", newer, VERIFIED)])
+    unverified(services, newer)
     shown = holdfast("backup", "show", "prod-1", "latest", "-o", "json", services=services).value
     assert shown["manifest"]["backup_id"] == older
-    services.bucket.remove([backup_key("prod-1", older, VERIFIED)])
+    unverified(services, older)
     ended = holdfast("backup", "show", "prod-1", "latest", services=services)
     assert ended.code == 1
     assert "error[no_verified_backup]" in ended.stderr
@@ -161,7 +161,7 @@ def test_verify_of_a_damaged_backup_exits_1() -> None:
 
 def test_verify_makes_a_sealed_backup_verified_and_a_rotten_one_damaged_unless_told_only_to_look() -> None:
     services, backup = backed_up()
-    services.bucket.remove([backup_key("prod-1", backup, VERIFIED)])
+    unverified(services, backup)
 
     def state_after(*arguments: str) -> str:
         holdfast("backup", "verify", "prod-1", backup, *arguments, services=services)

@@ -4,7 +4,7 @@ import pytest
 
 from builders.backed_up import CLUSTER, in_gzip, one_backup, only_backup, rewrite_manifest
 from builders.services import MemoryServices
-from holdfast.engine.catalog import list_backups, load_manifest
+from holdfast.engine.catalog import load_manifest, look_at_objects
 from holdfast.errors import DamagedError, HoldfastError, PermanentError, RefusedError
 from holdfast.planning.naming import GZIPPED_SNAPSHOT, MANIFEST, SNAPSHOT, backup_key
 
@@ -57,17 +57,17 @@ def test_a_manifest_of_a_newer_form_is_no_damage(services: MemoryServices) -> No
 
 
 @pytest.mark.parametrize("name", [SNAPSHOT, GZIPPED_SNAPSHOT])
-def test_a_listing_takes_either_object_for_the_snapshot_and_none_for_damage(
+def test_a_look_at_the_objects_takes_either_object_for_the_snapshot_and_none_for_damage(
     services: MemoryServices, name: str
 ) -> None:
     backup = only_backup(services)
     if name == GZIPPED_SNAPSHOT:
         in_gzip(services, backup)
     key = backup_key(CLUSTER, backup, name)
-    (entry,) = list_backups(services.bucket, CLUSTER)
+    (entry,) = look_at_objects(services.bucket, CLUSTER)
     assert (entry.state, entry.size) == ("verified", services.bucket.head(key).size)
     services.bucket.remove([key])
-    (entry,) = list_backups(services.bucket, CLUSTER)
+    (entry,) = look_at_objects(services.bucket, CLUSTER)
     assert (entry.state, entry.size) == ("damaged", 0)
 
 
@@ -75,7 +75,7 @@ def test_an_object_of_either_name_without_a_manifest_is_a_leftover(services: Mem
     backup = only_backup(services)
     in_gzip(services, backup)
     services.bucket.remove([backup_key(CLUSTER, backup, MANIFEST)])
-    assert [entry.state for entry in list_backups(services.bucket, CLUSTER)] == ["unsealed"]
+    assert [entry.state for entry in look_at_objects(services.bucket, CLUSTER)] == ["unsealed"]
 
 
 def test_the_name_of_the_object_and_its_compression_agree(services: MemoryServices) -> None:

@@ -6,17 +6,16 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from holdfast.cli import backup_catalog
 from holdfast.cli.cluster import ClusterArgument
 from holdfast.cli.context import Session, session_of
 from holdfast.cli.options import NOTE
-from holdfast.cli.render import console, facts, human_bytes, human_seconds, moment, result, table
+from holdfast.cli.render import console, facts, human_bytes, human_seconds, result
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from rich.table import Table
-
-    from holdfast.models.backup import BackupEntry, Manifest, VerificationReport
+    from holdfast.models.backup import Manifest, VerificationReport
 
 app = typer.Typer(help="Take, list, verify and download backups.", no_args_is_help=True)
 
@@ -47,45 +46,8 @@ def run_backup(
     )
 
 
-@app.command("list", epilog=NOTE)
-def list_of_backups(context: typer.Context, cluster: ClusterArgument) -> None:
-    """List a cluster's backups, the newest first."""
-    session = session_of(context)
-    entries = _entries(session, cluster)
-    result(
-        {"backups": entries},
-        lambda: [backup_table(entries) if entries else f"cluster {cluster} has no backups yet"],
-        as_json=session.as_json,
-    )
-
-
-def _entries(session: Session, cluster: str) -> "list[BackupEntry]":
-    """A removed cluster still has its backups; an id with neither is `cluster_unknown`."""
-    from holdfast.engine.catalog import list_backups
-
-    entries = list_backups(session.services.reader, cluster)
-    if not entries:
-        session.services.clusters.get(cluster)
-    return entries
-
-
-_STYLES = {"verified": "green", "damaged": "bold red"}
-
-
-def backup_table(entries: "list[BackupEntry]") -> "Table":
-    from rich.text import Text
-
-    rows = (
-        (
-            entry.backup_id,
-            moment(entry.taken_at),
-            entry.kind,
-            Text(entry.state, style=_STYLES.get(entry.state, "yellow")),
-            human_bytes(entry.size),
-        )
-        for entry in entries
-    )
-    return table(("BACKUP", "TAKEN", "KIND", "STATE", "SIZE"), rows, right=("SIZE",))
+app.command("list", epilog=NOTE)(backup_catalog.list_of_backups)
+app.command("index", epilog=NOTE)(backup_catalog.index_backups)
 
 
 @app.command(epilog=NOTE)
@@ -108,7 +70,7 @@ def chosen(session: Session, cluster: str, backup: str) -> str:
 
     if backup != "latest":
         return backup
-    entries = _entries(session, cluster)
+    entries = backup_catalog.entries_of(session, cluster)
     newest = next((entry.backup_id for entry in entries if entry.state == "verified"), None)
     if newest is None:
         raise PermanentError(

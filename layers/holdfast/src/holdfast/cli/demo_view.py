@@ -66,7 +66,7 @@ class ConsoleView:
         return show_run(self._screen, observations, indent=INDENT)
 
     def backups(self, entries: "list[BackupEntry]", report: "VerificationReport") -> None:
-        from holdfast.cli.backup import backup_table
+        from holdfast.cli.backup_catalog import backup_table
 
         self._still()
         found = report.database

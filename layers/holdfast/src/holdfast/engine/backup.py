@@ -9,7 +9,8 @@ from datetime import datetime
 
 from holdfast import __version__
 from holdfast.drivers.registry import driver_of
-from holdfast.engine.catalog import find_backup, list_backups
+from holdfast.engine.catalog import find_backup, look_at_objects, read_catalog
+from holdfast.engine.indexing import remove_names, tell_sealed
 from holdfast.engine.looking import etcd_of, look_at, node_transport
 from holdfast.engine.node_snapshot import snapshot_by_node
 from holdfast.engine.progress import ReportedProgress, enter
@@ -187,6 +188,8 @@ def put_manifest(services: Services, plan: BackupPlan, state: BackupState, snaps
     )
     body = manifest.model_dump_json(indent=2).encode()
     services.writer.put_if_absent(backup_key(run.cluster_id, run.backup_id, MANIFEST), body)
+    # After the manifest: the catalogue may know less than there is, never more.
+    tell_sealed(services.writer, manifest)
     return manifest
 
 
@@ -208,7 +211,8 @@ def retain(services: Services, run: BackupRun) -> tuple[Verdict, ...]:
     """Remove what the cluster's rule lets go. A manifest goes first: a kill in between leaves a leftover, not a lie."""
     enter(services, run, "Retain")
     spec = services.clusters.get(run.cluster_id)
-    entries = list_backups(services.reader, run.cluster_id)
+    # The truth, not the catalogue: leftovers are in no catalogue, and neither are backups whose names there were lost.
+    entries = look_at_objects(services.reader, run.cluster_id)
     if not any(entry.backup_id == run.backup_id and entry.state == "verified" for entry in entries):
         raise PermanentError(
             "backup_not_verified",
@@ -219,12 +223,15 @@ def retain(services: Services, run: BackupRun) -> tuple[Verdict, ...]:
     for verdict in verdicts:
         if not verdict.keep:
             remove_backup(services, run.cluster_id, verdict.backup_id)
+    services.remover.remove(read_catalog(services.reader, run.cluster_id).superseded)
     remove_orphans(services, run.cluster_id, known={run.backup_id, *(entry.backup_id for entry in entries)})
     return verdicts
 
 
 def remove_backup(services: Services, cluster_id: str, backup: str) -> None:
-    """The manifest goes first, the secrets last: a kill in between leaves a leftover, not a backup without them."""
+    """Its names go first, then its manifest, the secrets last: a kill in between leaves a leftover that no listing
+    takes for a backup, not a backup without its secrets."""
+    remove_names(services, cluster_id, backup)
     services.remover.remove(
         backup_key(cluster_id, backup, name)
         for name in (MANIFEST, VERIFIED, DAMAGED, RUNBOOK, SNAPSHOT, GZIPPED_SNAPSHOT)

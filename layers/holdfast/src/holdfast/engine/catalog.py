@@ -1,4 +1,7 @@
-"""The backups of a cluster as the bucket tells them: LIST calls only, never a GET per object."""
+"""The backups of a cluster: what its catalogue tells, and what really lies there. LIST calls, never a GET per object.
+
+The catalogue is for looking at many, and may be lost: `look_at_objects` and `find_backup` read the truth.
+"""
 
 from collections.abc import Iterable
 
@@ -6,6 +9,7 @@ from pydantic import ValidationError
 
 from holdfast.errors import DamagedError, PermanentError, RefusedError
 from holdfast.models.backup import BackupEntry, Manifest, State
+from holdfast.planning.catalog_key import Catalog, catalog_prefix, names_prefix, read_catalog_keys
 from holdfast.planning.naming import (
     DAMAGED,
     GZIPPED_SNAPSHOT,
@@ -15,7 +19,7 @@ from holdfast.planning.naming import (
     VERIFIED,
     backup_key,
     backup_prefix,
-    cluster_prefix,
+    backups_prefix,
     parse_backup_id,
     snapshot_name,
     split_backup_key,
@@ -27,25 +31,45 @@ _SNAPSHOTS = (SNAPSHOT, GZIPPED_SNAPSHOT)
 
 
 def list_backups(reader: ObjectReader, cluster_id: str) -> list[BackupEntry]:
-    """Newest first. An entry without a manifest is `unsealed`: a leftover, or a run that is at work."""
-    return _entries(cluster_id, reader.list(cluster_prefix(cluster_id)))
+    """What the catalogue tells, newest first. A backup that is not in it is not here, and nothing is `unsealed`."""
+    return list(read_catalog(reader, cluster_id).entries)
+
+
+def read_catalog(reader: ObjectReader, cluster_id: str) -> Catalog:
+    """With what is not an entry: markers, keys that may go, keys that nobody of ours wrote."""
+    return read_catalog_keys(cluster_id, (info.key for info in reader.list(catalog_prefix(cluster_id))))
+
+
+def look_at_objects(reader: ObjectReader, cluster_id: str) -> list[BackupEntry]:
+    """What really lies there, newest first: some five keys per backup. An entry without a manifest is `unsealed`, a
+    leftover or a run that is at work. Figures and markers are the catalogue's, where it knows the backup."""
+    return _entries(cluster_id, reader.list(backups_prefix(cluster_id)), read_catalog(reader, cluster_id))
 
 
 def find_backup(reader: ObjectReader, cluster_id: str, backup: str) -> BackupEntry | None:
-    """The entry of one backup, None when nothing lies below its prefix."""
-    return next(iter(_entries(cluster_id, reader.list(backup_prefix(cluster_id, backup)))), None)
+    """One backup as it really is; None when nothing lies below its prefix."""
+    objects = list(reader.list(backup_prefix(cluster_id, backup)))
+    if not objects:
+        return None
+    names = read_catalog_keys(cluster_id, (info.key for info in reader.list(names_prefix(cluster_id, backup))))
+    return next(iter(_entries(cluster_id, objects, names)), None)
 
 
-def _entries(cluster_id: str, objects: Iterable[ObjectInfo]) -> list[BackupEntry]:
+def _entries(cluster_id: str, objects: Iterable[ObjectInfo], catalog: Catalog) -> list[BackupEntry]:
     files: dict[str, dict[str, int]] = {}
     for info in objects:
         place = split_backup_key(info.key)
         if place and place[0] == cluster_id:
             files.setdefault(place[1], {})[place[2]] = info.size
-    return [_entry(cluster_id, backup, files[backup]) for backup in sorted(files, reverse=True)]
+    known = {entry.backup_id: entry for entry in catalog.entries}
+    return [
+        _entry(cluster_id, backup, files[backup], catalog, known.get(backup)) for backup in sorted(files, reverse=True)
+    ]
 
 
-def _entry(cluster_id: str, backup: str, sizes: dict[str, int]) -> BackupEntry:
+def _entry(
+    cluster_id: str, backup: str, sizes: dict[str, int], catalog: Catalog, known: BackupEntry | None
+) -> BackupEntry:
     taken_at, kind = parse_backup_id(backup)
     return BackupEntry(
         cluster_id=cluster_id,
@@ -54,6 +78,11 @@ def _entry(cluster_id: str, backup: str, sizes: dict[str, int]) -> BackupEntry:
         taken_at=taken_at,
         size=next((sizes[name] for name in _SNAPSHOTS if name in sizes), 0),
         state=_state(sizes),
+        raw_size=known.raw_size if known else 0,
+        live_keys=known.live_keys if known else 0,
+        resources=known.resources if known else "",
+        held=backup in catalog.held,
+        accepted=backup in catalog.accepted,
     )
 
 

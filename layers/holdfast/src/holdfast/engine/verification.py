@@ -7,6 +7,7 @@ from pathlib import Path
 from tempfile import TemporaryFile
 
 from holdfast.engine.catalog import load_manifest
+from holdfast.engine.indexing import tell_damaged, tell_verified
 from holdfast.engine.progress import enter
 from holdfast.engine.readback import read_back, refuse_short_disk
 from holdfast.engine.services import Services
@@ -40,6 +41,7 @@ def verify_and_record(
     """Damage is recorded beside the backup before the error leaves; then the backup no longer counts as one.
 
     The first report of a sound backup stands: a later one differs from it in the time that it names and nothing else.
+    The catalogue is told either way.
     """
     try:
         report = verify_backup(
@@ -52,7 +54,8 @@ def verify_and_record(
     try:
         services.writer.put_if_absent(backup_key(cluster_id, backup, VERIFIED), body)
     except RefusedError:
-        return load_report(services.reader, cluster_id, backup)
+        report = load_report(services.reader, cluster_id, backup)
+    tell_verified(services, report)
     return report
 
 
@@ -61,6 +64,7 @@ def _record_damage(services: Services, cluster_id: str, backup: str, error: Dama
         cluster_id=cluster_id, backup_id=backup, found_at=services.clock(), code=error.code, message=error.message
     )
     services.writer.put(backup_key(cluster_id, backup, DAMAGED), report.model_dump_json(indent=2).encode())
+    tell_damaged(services, cluster_id, backup)
 
 
 def verify_backup(

@@ -108,10 +108,10 @@ class DamageReport(StoredModel):
 class BackupEntry(Model):
     """One row of a listing: what LIST calls alone can tell. `size` is the compressed object, 0 when it is missing.
 
-    `raw_size`, `live_keys` and `resources` are what the verification found, 0 and "" before it: bytes of the database,
-    keys alive, and six hex digits over the names of the resources that have any (`planning/suspicion.py:
-    resources_digest`). `held` keeps it from retention; `accepted` says that a person has looked at a suspicious content
-    and meant it.
+    `raw_size` is the database with its trailer, known from Seal on. `live_keys` and `resources` are what the
+    verification found, 0 and "" before it: keys alive, and six hex digits over the names of the resources that have any
+    (`planning/suspicion.py: resources_digest`). `held` keeps it from retention; `accepted` says that a person has
+    looked at a suspicious content and meant it.
     """
 
     cluster_id: ClusterId

@@ -82,6 +82,11 @@ def cluster_prefix(cluster_id: str) -> str:
     return f"{cluster_id}/"
 
 
+def backups_prefix(cluster_id: str) -> str:
+    """Of all backups and of nothing else: an id begins with its year, and no other name does."""
+    return f"{cluster_id}/2"
+
+
 def backup_prefix(cluster_id: str, backup: str) -> str:
     return f"{cluster_id}/{backup}/"
 

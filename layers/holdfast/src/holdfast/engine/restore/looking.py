@@ -3,7 +3,7 @@
 from contextlib import closing
 
 from holdfast.drivers.registry import driver_of
-from holdfast.engine.catalog import find_backup, list_backups, load_manifest
+from holdfast.engine.catalog import find_backup, load_manifest, look_at_objects
 from holdfast.engine.node_facts import NodesTold, look_at_nodes
 from holdfast.engine.node_steps import first_step, look, report_of
 from holdfast.engine.reading import read_if_there
@@ -138,7 +138,8 @@ def chosen_backup(services: Services, cluster_id: str, backup_id: str) -> Chosen
 
 def newest_files(services: Services, cluster_id: str, node: str) -> ChosenBackup | None:
     """The newest backup with the files of that node, a verified one before a sealed one; None when there is none."""
-    entries = list_backups(services.reader, cluster_id)
+    # Whoever has lost a node may have lost the catalogue too.
+    entries = look_at_objects(services.reader, cluster_id)
     for state in ("verified", "sealed"):
         for entry in entries:
             if entry.state != state:
