@@ -65,6 +65,16 @@ def test_what_the_role_does_not_allow_is_refused_and_recorded(probe: Probe) -> N
     bucket = probe.info.outputs["Bucket"]
     assert decisions[f"{bucket}/allowed/a"] == "allowed"
     assert decisions[f"{bucket}/elsewhere/a"] == "implicitDeny"
+    (key,) = {record["resource"] for record in records if record["action"] == "kms:GenerateDataKey"}
+    assert key == probe.info.outputs["Key"], "the bucket's key is used in the caller's name"
+
+
+def test_an_object_lies_under_the_key_that_the_template_names(probe: Probe) -> None:
+    s3, where = probe.client("s3"), {"Bucket": probe.info.outputs["Bucket"], "Key": "encrypted"}
+    s3.put_object(**where, Body=b"1")
+    head = s3.head_object(**where)
+
+    assert (head["ServerSideEncryption"], head["SSEKMSKeyId"]) == ("aws:kms", probe.info.outputs["Key"])
 
 
 def test_a_conditional_write_to_the_table_fails_the_second_time(probe: Probe) -> None:

@@ -1,5 +1,6 @@
 """Which IAM actions on which resources a call needs: the gate is worth as much as this table."""
 
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -144,3 +145,62 @@ def test_a_look_at_a_command_is_checked_on_no_resource_because_a_command_is_none
 def test_a_parameter_is_checked_by_its_name() -> None:
     parameter = "arn:aws:ssm:eu-west-1:000000000000:parameter/holdfast/a"
     assert needed("ssm", "GetParameter", Name="/holdfast/a") == [("ssm:GetParameter", parameter)]
+
+
+NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("operation", "parameters", "expected"),
+    [
+        ("PutObject", {"ServerSideEncryption": "aws:kms"}, {"s3:x-amz-server-side-encryption": "aws:kms"}),
+        ("PutObject", {"SSEKMSKeyId": "k1"}, {"s3:x-amz-server-side-encryption-aws-kms-key-id": "k1"}),
+        (
+            "PutObject",
+            {"SSECustomerAlgorithm": "AES256"},
+            {"s3:x-amz-server-side-encryption-customer-algorithm": "AES256"},
+        ),
+        ("PutObjectLegalHold", {"LegalHold": {"Status": "OFF"}}, {"s3:object-lock-legal-hold": "OFF"}),
+        (
+            "PutObjectRetention",
+            {"Retention": {"Mode": "GOVERNANCE", "RetainUntilDate": NOW + timedelta(days=2, hours=1)}},
+            {"s3:object-lock-mode": "GOVERNANCE", "s3:object-lock-remaining-retention-days": "3"},
+        ),
+        ("GetObject", {"VersionId": "v"}, {"s3:VersionId": "v"}),
+    ],
+)
+def test_what_a_call_asks_for_is_the_context_of_its_conditions(
+    operation: str, parameters: dict[str, Any], expected: dict[str, str]
+) -> None:
+    parameters = {"Bucket": "snapshots", "Key": "k", **parameters}
+    call = Call("s3", operation, parameters, "eu-west-1", "0", arns=lambda _, name: name, now=NOW)
+
+    assert checks(call)[0].context == expected
+
+
+def test_who_asks_to_bypass_governance_needs_the_right_to_it_for_each_object() -> None:
+    entries = [{"Key": "a", "VersionId": "1"}, {"Key": "b", "VersionId": "2"}]
+    found = needed(
+        "s3", "DeleteObjects", Bucket="snapshots", Delete={"Objects": entries}, BypassGovernanceRetention=True
+    )
+
+    assert found == [
+        (action, f"{BUCKET}/{key}")
+        for key in ("a", "b")
+        for action in ("s3:DeleteObjectVersion", "s3:BypassGovernanceRetention")
+    ]
+
+
+@pytest.mark.parametrize(
+    ("operation", "action"),
+    [
+        ("PutBucketEncryption", "s3:PutEncryptionConfiguration"),
+        ("DeleteBucketEncryption", "s3:PutEncryptionConfiguration"),
+        ("PutBucketLifecycleConfiguration", "s3:PutLifecycleConfiguration"),
+        ("DeleteBucketLifecycle", "s3:PutLifecycleConfiguration"),
+        ("PutObjectLockConfiguration", "s3:PutBucketObjectLockConfiguration"),
+        ("PutBucketPolicy", "s3:PutBucketPolicy"),
+    ],
+)
+def test_a_change_of_a_bucket_has_the_name_that_policies_use(operation: str, action: str) -> None:
+    assert needed("s3", operation, Bucket="snapshots") == [(action, BUCKET)]

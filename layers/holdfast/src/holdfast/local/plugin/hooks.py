@@ -1,11 +1,12 @@
-"""What LocalStack runs once at its start: the clock of schedules, the IAM gate, and a path that names the stack."""
+"""What LocalStack runs once at its start: the clock of schedules, the IAM gate, buckets' encryption, and a path that
+names the stack."""
 
 from functools import partial
 from types import SimpleNamespace
 
 from localstack.runtime import hooks
 
-from holdfast.local.plugin import code_cache, iam_gate, scheduler, settings
+from holdfast.local.plugin import code_cache, iam_gate, s3_defaults, scheduler, settings
 
 
 @hooks.on_runtime_create()  # type: ignore[untyped-decorator]
@@ -22,6 +23,7 @@ def install() -> None:
     chosen = settings.from_environment()
     code_cache.forget_unused(chosen.code_cache)
     scheduler.start()
+    s3_defaults.install()
     iam_gate.install(chosen.iam_mode, chosen.iam_log, chosen.nodes)
     _announce(chosen.stack_id)
 

@@ -4,8 +4,10 @@ Source: the Service Authorization Reference, https://docs.aws.amazon.com/service
 A call of a service that is not in the table is checked on resource `*` under its own name.
 """
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 # Every role may log, trace and meter here: LocalStack makes some of these calls itself with the function's role.
@@ -20,7 +22,14 @@ S3_ACTIONS = {
     "GetBucketEncryption": ["GetEncryptionConfiguration"],
     "GetBucketLifecycleConfiguration": ["GetLifecycleConfiguration"],
     "GetObjectAttributes": ["GetObject", "GetObjectAttributes"],
+    "DeleteBucketEncryption": ["PutEncryptionConfiguration"],
+    "DeleteBucketLifecycle": ["PutLifecycleConfiguration"],
+    "DeleteBucketOwnershipControls": ["PutBucketOwnershipControls"],
+    "DeleteBucketReplication": ["PutReplicationConfiguration"],
+    "DeletePublicAccessBlock": ["PutBucketPublicAccessBlock"],
     "GetObjectLockConfiguration": ["GetBucketObjectLockConfiguration"],
+    "GetBucketReplication": ["GetReplicationConfiguration"],
+    "GetPublicAccessBlock": ["GetBucketPublicAccessBlock"],
     "HeadBucket": ["ListBucket"],
     "HeadObject": ["GetObject"],
     "ListBuckets": ["ListAllMyBuckets"],
@@ -29,6 +38,11 @@ S3_ACTIONS = {
     "ListObjectsV2": ["ListBucket"],
     "ListObjectVersions": ["ListBucketVersions"],
     "ListParts": ["ListMultipartUploadParts"],
+    "PutBucketEncryption": ["PutEncryptionConfiguration"],
+    "PutBucketLifecycleConfiguration": ["PutLifecycleConfiguration"],
+    "PutBucketReplication": ["PutReplicationConfiguration"],
+    "PutObjectLockConfiguration": ["PutBucketObjectLockConfiguration"],
+    "PutPublicAccessBlock": ["PutBucketPublicAccessBlock"],
     "UploadPart": ["PutObject"],
     "UploadPartCopy": ["PutObject"],
 }
@@ -37,6 +51,17 @@ S3_EXTRA = {
     "Tagging": "PutObjectTagging",
     "ObjectLockMode": "PutObjectRetention",
     "ObjectLockLegalHoldStatus": "PutObjectLegalHold",
+    "BypassGovernanceRetention": "BypassGovernanceRetention",
+}
+# A parameter that is a condition key too, by the key's name.
+S3_CONTEXT = {
+    "Prefix": "s3:prefix",
+    "ServerSideEncryption": "s3:x-amz-server-side-encryption",
+    "SSEKMSKeyId": "s3:x-amz-server-side-encryption-aws-kms-key-id",
+    "SSECustomerAlgorithm": "s3:x-amz-server-side-encryption-customer-algorithm",
+    "ObjectLockMode": "s3:object-lock-mode",
+    "ObjectLockLegalHoldStatus": "s3:object-lock-legal-hold",
+    "VersionId": "s3:VersionId",
 }
 S3_OF_A_VERSION = frozenset({"GetObject", "HeadObject", "DeleteObject", "GetObjectAttributes", "GetObjectTagging"})
 
@@ -51,7 +76,7 @@ class Check:
 @dataclass(frozen=True)
 class Call:
     """`arns` resolves a name that is no ARN (a secret's name, a key's alias); it returns its argument when unknown.
-    `tags` are those of an instance."""
+    `tags` are those of an instance; `now` is the moment from which a lock's days are counted."""
 
     service: str
     operation: str
@@ -60,9 +85,14 @@ class Call:
     account: str
     arns: Callable[[str, str], str]
     tags: Callable[[str], Mapping[str, str]] = lambda _: {}
+    now: datetime = datetime(1970, 1, 1, tzinfo=UTC)
 
     def arn(self, service: str, resource: str) -> str:
         return f"arn:aws:{service}:{self.region}:{self.account}:{resource}"
+
+    def days_left(self, until: datetime) -> int:
+        """Whole days, as S3 counts them for its condition: a part of a day is one."""
+        return math.ceil((until.astimezone(UTC) - self.now) / timedelta(days=1))
 
 
 def checks(call: Call) -> list[Check]:
@@ -79,16 +109,37 @@ def _s3(call: Call) -> list[Check]:
         actions = [name.replace("Object", "ObjectVersion", 1) for name in actions]
     actions += [action for name, action in S3_EXTRA.items() if p.get(name)]
     bucket = f"arn:aws:s3:::{p.get('Bucket', '*')}"
-    context = {"s3:prefix": p.get("Prefix") or ""} if "ListBucket" in actions or "ListBucketVersions" in actions else {}
+    context = _s3_context(call, actions)
     if operation == "DeleteObjects":
         entries = p["Delete"]["Objects"]
         names = ["s3:DeleteObjectVersion" if entry.get("VersionId") else "s3:DeleteObject" for entry in entries]
-        return [Check(name, f"{bucket}/{entry['Key']}") for name, entry in zip(names, entries, strict=True)]
+        extra = [action for action in actions if action != "DeleteObject"]
+        return [
+            Check(name, f"{bucket}/{entry['Key']}")
+            for action, entry in zip(names, entries, strict=True)
+            for name in (action, *(f"s3:{each}" for each in extra))
+        ]
     resource = f"{bucket}/{p['Key']}" if p.get("Key") else bucket
     found = [Check(f"s3:{action}", resource, context) for action in actions]
     if source := p.get("CopySource"):
         source = f"{source['Bucket']}/{source['Key']}" if isinstance(source, dict) else str(source).lstrip("/")
         found.append(Check("s3:GetObject", f"arn:aws:s3:::{source.partition('?')[0]}"))
+    return found
+
+
+def _s3_context(call: Call, actions: list[str]) -> dict[str, str]:
+    p = call.parameters
+    found = {name: str(p[parameter]) for parameter, name in S3_CONTEXT.items() if p.get(parameter)}
+    if "ListBucket" in actions or "ListBucketVersions" in actions:
+        found["s3:prefix"] = p.get("Prefix") or ""
+    hold, lock = p.get("LegalHold") or {}, p.get("Retention") or {}
+    if hold.get("Status"):
+        found["s3:object-lock-legal-hold"] = str(hold["Status"])
+    if lock.get("Mode"):
+        found["s3:object-lock-mode"] = str(lock["Mode"])
+    until = lock.get("RetainUntilDate") or p.get("ObjectLockRetainUntilDate")
+    if until is not None:
+        found["s3:object-lock-remaining-retention-days"] = str(call.days_left(until))
     return found
 
 

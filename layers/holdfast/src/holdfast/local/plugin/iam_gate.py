@@ -1,21 +1,28 @@
-"""Checks every call of an assumed role against its policies: `record` writes the outcome down, `enforce` also refuses.
+"""Checks every call of a role's session against the policies: `record` writes the outcome down, `enforce` also refuses.
 
-Each line of the record is one JSON object: role, action, resource, context, decision. Calls with the plain test
-credentials are nobody's role and pass.
+Each line of the record is one JSON object: role, session, action, resource, context, decision. The plain test
+credentials are the owner of the account they name: they may do all in it, and nothing with another one's buckets that
+the bucket's policy does not allow. So whoever sits at this machine can deploy, and repair what a test has locked.
 """
 
 import json
-import logging
 import threading
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from holdfast.local.plugin import iam_facts
 from holdfast.local.plugin.iam_actions import Call, Check, checks
-from holdfast.local.plugin.iam_policy import as_list, decide
+from holdfast.local.plugin.iam_facts import Session
+from holdfast.local.plugin.iam_keys import key_checks
+from holdfast.local.plugin.iam_policy import Decision, Principal, addressed_to, decide, decide_both
 from holdfast.local.plugin.ssm_nodes import managed_node
 
-LOG = logging.getLogger("localstack.holdfast.iam")
+BUCKETS = "arn:aws:s3:::"
+# The gateway speaks HTTP on the loopback interface, which stands for TLS to AWS. A request with this header stands for
+# one without.
+PLAIN_HTTP_HEADER = "x-holdfast-local-plain-http"
 
 
 class IamGate:
@@ -32,33 +39,37 @@ class IamGate:
     def __call__(self, _chain: object, context: Any, _response: object) -> None:
         if not context.service or not context.operation:
             return
-        role = _role_of(context)
-        if role is None:
-            return
+        session = iam_facts.session_of(context)
         call = Call(
             service=context.service.service_name,
             operation=context.operation.name,
             parameters=dict(context.service_request or {}),
             region=context.region,
             account=context.account_id,
-            arns=lambda service, name: _resolved(service, name, context.account_id, context.region),
+            arns=lambda service, name: iam_facts.resolved(service, name, context.account_id, context.region),
             tags=self._tags,
+            now=datetime.now(UTC),
         )
+        session = session or _stranger(context, call)
+        if session is None:
+            return
         needed = checks(call)
-        statements = _statements(role, context.account_id) if needed else []
+        needed += key_checks(call, iam_facts.key_use(call)) if needed else []
+        secure = PLAIN_HTTP_HEADER not in context.request.headers
         for check in needed:
-            decision = decide(statements, check.action, check.resource, check.context)
-            self._write(role, check, decision)
+            decision = _decision(session.role, check, secure=secure)
+            self._write(session, check, decision)
             if self._enforce and decision != "allowed":
-                raise _denied(call.service, role, check)
+                raise _denied(call.service, session, check)
 
     def _tags(self, instance: str) -> Mapping[str, str]:
         node = managed_node(self._nodes, instance)
         return node.tags if node else {}
 
-    def _write(self, role: str, check: Check, decision: str) -> None:
+    def _write(self, session: Session, check: Check, decision: str) -> None:
         line = {
-            "role": role.rpartition("/")[2],
+            "role": session.role.arn.rpartition("/")[2],
+            "session": session.name,
             "action": check.action,
             "resource": check.resource,
             "context": check.context,
@@ -68,60 +79,42 @@ class IamGate:
             record.write(json.dumps(line) + "\n")
 
 
-def _denied(service: str, role: str, check: Check) -> Exception:
+def _stranger(context: Any, call: Call) -> Session | None:
+    """Plain credentials of another account than the one that owns the bucket."""
+    if call.service != "s3" or context.is_internal_call:
+        return None
+    owner = iam_facts.bucket_owner(call.parameters.get("Bucket") or "")
+    if owner in (None, call.account):
+        return None
+    return Session(Principal(f"arn:aws:iam::{call.account}:root", call.account), "root")
+
+
+def _decision(principal: Principal, check: Check, *, secure: bool) -> Decision:
+    context = {
+        "aws:SecureTransport": "true" if secure else "false",
+        "aws:PrincipalArn": principal.arn,
+        "aws:PrincipalAccount": principal.account,
+        "aws:PrincipalIsAWSService": "false",
+        **check.context,
+    }
+    root = principal.arn.endswith(":root")
+    own = "allowed" if root else decide(iam_facts.role_statements(principal), check.action, check.resource, context)
+    if not check.resource.startswith(BUCKETS):
+        return own
+    bucket = check.resource.removeprefix(BUCKETS).partition("/")[0]
+    addressed = addressed_to(iam_facts.bucket_statements(bucket), principal)
+    theirs = decide(addressed, check.action, check.resource, context)
+    return decide_both(own, theirs, same_account=iam_facts.bucket_owner(bucket) in (None, principal.account))
+
+
+def _denied(service: str, session: Session, check: Check) -> Exception:
     from localstack.aws.api import CommonServiceException
 
     code = {"s3": "AccessDenied", "sns": "AuthorizationError"}.get(service, "AccessDeniedException")
-    user = role.replace(":iam:", ":sts:").replace(":role/", ":assumed-role/")
+    user = session.role.arn.replace(":iam:", ":sts:").replace(":role/", ":assumed-role/")
     text = f"User: {user} is not authorized to perform: {check.action} on resource: {check.resource}"
     error: Exception = CommonServiceException(code, text, status_code=403, sender_fault=True)
     return error
-
-
-def _role_of(context: Any) -> str | None:
-    """The role behind the access key of the request (header or presigned query), or None."""
-    from localstack.utils.aws.request_context import extract_access_key_id_from_auth_header
-    from moto.sts.models import sts_backends
-
-    key = extract_access_key_id_from_auth_header(context.request.headers)
-    credential = context.request.args.get("X-Amz-Credential")
-    key = credential.partition("/")[0] if credential else key
-    sessions = sts_backends[context.account_id]["aws"].assumed_roles
-    return next((session.role_arn for session in sessions if session.access_key_id == key), None)
-
-
-def _statements(role_arn: str, account: str) -> list[dict[str, Any]]:
-    """All statements of the role's inline and attached policies; none for a role that does not exist."""
-    from moto.iam.models import iam_backends
-
-    backend = iam_backends[account]["aws"]
-    name = role_arn.rpartition("/")[2]
-    role = next((found for found in list(backend.roles.values()) if found.name == name), None)
-    if role is None:
-        LOG.warning("role %s does not exist", role_arn)
-        return []
-    attached = [
-        version for policy in role.managed_policies.values() for version in policy.versions if version.is_default
-    ]
-    documents = [*role.policies.values(), *(version.document for version in attached)]
-    parsed = [json.loads(document) if isinstance(document, str) else document for document in documents]
-    return [statement for document in parsed for statement in as_list(document["Statement"])]
-
-
-def _resolved(service: str, name: str, account: str, region: str) -> str:
-    if name.startswith("arn:"):
-        return name
-    if service == "secretsmanager":
-        from moto.secretsmanager.models import secretsmanager_backends
-
-        secret = secretsmanager_backends[account][region].secrets.get(name)
-        return str(secret.arn) if secret else f"arn:aws:secretsmanager:{region}:{account}:secret:{name}"
-    from localstack.services.kms.models import kms_stores
-
-    store = kms_stores[account][region]
-    alias = store.aliases.get(name)
-    key = alias.metadata["TargetKeyId"] if alias else name
-    return f"arn:aws:kms:{region}:{account}:key/{key}"
 
 
 def install(mode: str, record: Path, nodes: Path) -> None:
