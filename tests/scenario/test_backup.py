@@ -191,7 +191,7 @@ def _replaced(services: MemoryServices, key: str, body: bytes) -> StoredObject:
 
 
 def test_only_as_many_verified_backups_stay_as_the_rule_says() -> None:
-    services = services_with(cluster_spec(retention={"keep_last": 2}))
+    services = services_with(cluster_spec(retention={"keep_last": 2, "keep_at_least": 1}))
     outcomes = [BackupMachine(services).execute(CLUSTER, START + timedelta(hours=hour)) for hour in range(4)]
     kept = [entry.backup_id for entry in list_backups(services.bucket, CLUSTER)]
     assert kept == [outcomes[3].backup_id, outcomes[2].backup_id]
@@ -201,7 +201,7 @@ def test_only_as_many_verified_backups_stay_as_the_rule_says() -> None:
 
 
 def test_a_failed_backup_removes_no_older_one() -> None:
-    services = services_with(cluster_spec(retention={"keep_last": 1}))
+    services = services_with(cluster_spec(retention={"keep_last": 1, "keep_at_least": 1}))
     first = BackupMachine(services).execute(CLUSTER, START)
     services.member.fault = CutBeforeHash()
     BackupMachine(services).execute(CLUSTER, START + timedelta(hours=1))

@@ -16,7 +16,7 @@ from holdfast.transports.memory import MemoryTransport
 
 
 def keeping(number: int) -> ClusterSpec:
-    return nodes_spec(retention={"keep_last": number})
+    return nodes_spec(retention={"keep_last": number, "keep_at_least": 1})
 
 
 def test_secrets_go_with_their_backup_and_never_another_clusters() -> None:

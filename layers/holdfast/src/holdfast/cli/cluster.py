@@ -57,7 +57,9 @@ _NONE = "no cluster is registered; holdfast cluster apply -f FILE registers one"
 
 
 def _row(spec: "ClusterSpec") -> tuple[str, str, str, str, str]:
-    return (spec.id, spec.driver, _reached(spec), _wished(spec), str(spec.retention.keep_last))
+    from holdfast.planning.retention_words import keeps
+
+    return (spec.id, spec.driver, _reached(spec), _wished(spec), keeps(spec.retention))
 
 
 def _reached(spec: "ClusterSpec") -> str:
@@ -86,6 +88,8 @@ def schedule_text(request: "ScheduleRequest | None") -> str:
 @app.command(epilog=NOTE)
 def show(context: typer.Context, cluster: ClusterArgument) -> None:
     """Show one cluster, and its schedule as EventBridge has it."""
+    from holdfast.planning.retention_words import sentence
+
     session = session_of(context)
     spec = session.services.clusters.get(cluster)
     schedule = session.services.schedules.get(cluster)
@@ -101,7 +105,7 @@ def show(context: typer.Context, cluster: ClusterArgument) -> None:
                     ("at", "\n".join(spec.transport.places)),
                     ("credentials", getattr(spec.transport, "credentials", "-")),
                     ("schedule", schedule_text(schedule)),
-                    ("keeps", f"the newest {spec.retention.keep_last} verified backups"),
+                    ("keeps", sentence(spec.retention)),
                 )
             )
         ],

@@ -22,6 +22,7 @@ from holdfast.errors import PermanentError, RefusedError
 from holdfast.models.backup import Manifest, SnapshotObject, SnapshotSource
 from holdfast.models.cluster import ClusterSpec, NodeTransport
 from holdfast.models.plan import BackupPlan
+from holdfast.models.retention import Verdict
 from holdfast.models.run import BackupRequest, BackupRun, BackupState, Pending, RunRecord
 from holdfast.planning.backup_plan import LEASE, plan_backup, refuse_on
 from holdfast.planning.naming import (
@@ -37,7 +38,8 @@ from holdfast.planning.naming import (
     cluster_prefix,
     run_key,
 )
-from holdfast.planning.retention import Verdict, decide
+from holdfast.planning.retention import decide
+from holdfast.planning.suspicion import suspicions
 
 PLAN = "plan.json"
 
@@ -219,7 +221,9 @@ def retain(services: Services, run: BackupRun) -> tuple[Verdict, ...]:
             f"backup {run.backup_id} is not listed as verified, so nothing is removed",
             hint=f"holdfast backup list {run.cluster_id}",
         )
-    verdicts = decide(entries, spec.retention, current=run.backup_id)
+    verdicts = decide(
+        entries, spec.retention, now=services.clock(), current=run.backup_id, findings=suspicions(entries)
+    )
     for verdict in verdicts:
         if not verdict.keep:
             remove_backup(services, run.cluster_id, verdict.backup_id)

@@ -8,6 +8,7 @@ from zoneinfo import available_timezones
 from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
 from holdfast.models.base import ClusterId, Model
+from holdfast.models.retention import RetentionSpec
 
 Driver = Literal["kubeadm", "openshift", "gke-onprem-admin", "gke-onprem-user", "rke1", "rke2", "k3s", "rancher"]
 
@@ -172,12 +173,6 @@ class ScheduleSpec(Model):
         if (self.cron is None) == (self.rate is None):
             raise ValueError("a schedule has either cron or rate")
         return self
-
-
-class RetentionSpec(Model):
-    """How many verified backups stay. Retention never removes the newest verified one, whatever the number."""
-
-    keep_last: int = Field(default=30, ge=1, le=10_000)
 
 
 class ClusterSpec(Model):

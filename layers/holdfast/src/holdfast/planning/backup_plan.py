@@ -11,6 +11,7 @@ from holdfast.models.node import NodeSurvey
 from holdfast.models.plan import BackupPlan, Finding, MemberChoice, Phase, Step
 from holdfast.planning.naming import MANIFEST, SNAPSHOT, VERIFIED, backup_key, bundle_key
 from holdfast.planning.parts import node_part_size, part_size
+from holdfast.planning.retention_words import sentence
 
 # Longer than the state machine may run (its TimeoutSeconds; a test compares the two), so that a lease never expires
 # under a live run.
@@ -161,7 +162,7 @@ def _retain(spec: ClusterSpec) -> Step:
     return Step(
         name="retain",
         where="snapshots bucket",
-        action=f"keep the newest {spec.retention.keep_last} verified backups; remove older ones and leftovers",
+        action=f"keep {sentence(spec.retention)}; remove the others and leftovers",
         done_when="every backup with a verdict to go is gone",
         timeout_s=300,
         idempotent=True,
