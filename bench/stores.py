@@ -6,14 +6,18 @@ import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import boto3
 
-from bench.ceph import ACCESS_KEY, SECRET_KEY, ceph_gateway
-from holdfast.local import environments, home, localstack, processes
+from bench.problem import BenchError
 from holdfast.storage.s3_client import Checksums, s3_client
+
+# The stores are those of the tests, which are no package of the product's.
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
+
+from builders.ceph import CephError, CephGateway, ceph_gateway
+from builders.embedded import bare_localstack
 
 REGION = "eu-central-1"
 
@@ -55,11 +59,11 @@ class Target:
 def store(name: str, folder: Path) -> Iterator[Target]:
     """`name` is "ceph", "localstack", or the URL of an S3 server that takes AWS_ACCESS_KEY_ID test."""
     if name == "ceph":
-        # Its sockets' paths may have 107 characters at most.
-        with TemporaryDirectory(prefix="ceph-") as short, ceph_gateway(Path(short) / "c") as url:
-            yield with_bucket(Target(name, url, "none", ACCESS_KEY, SECRET_KEY))
+        with _ceph(folder / "ceph") as gateway:
+            user = gateway.new_user("bench")
+            yield with_bucket(Target(name, gateway.plain_url, "none", user.access_key, user.secret_key))
     elif name == "localstack":
-        with _localstack(folder / "localstack") as url:
+        with bare_localstack(folder / "localstack", _note) as url:
             yield with_bucket(Target(name, url, "sha256"))
     else:
         yield with_bucket(Target("url", name, "sha256"))
@@ -74,17 +78,12 @@ def with_bucket(target: Target) -> Target:
 
 
 @contextlib.contextmanager
-def _localstack(folder: Path) -> Iterator[str]:
-    """LocalStack as the embedded stack starts it, with nothing deployed."""
-    project = home.find()
-    own = replace(project, path=folder)
-    folder.mkdir(parents=True)
-    stack_id = uuid.uuid4().hex
+def _ceph(folder: Path) -> Iterator[CephGateway]:
     try:
-        _, port = localstack.start(own, environments.ensure(own, _note), stack_id, None, "record", _note)
-        yield f"http://127.0.0.1:{port}"
-    finally:
-        processes.kill(stack_id)
+        with ceph_gateway(folder, memory_mb=6144) as gateway:
+            yield gateway
+    except CephError as error:
+        raise BenchError(str(error)) from error
 
 
 def _note(line: str) -> None:

@@ -3,6 +3,7 @@
 import uuid
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import boto3
@@ -19,7 +20,7 @@ SESSION = boto3.Session(aws_access_key_id="test", aws_secret_access_key="test", 
 
 @contextmanager
 def s3_server() -> Iterator[str]:
-    """The URL of a moto server. It stores like S3 but believes any checksum; LocalStack checks them, in tests/e2e."""
+    """The URL of a moto server. It stores like S3 but believes any checksum; LocalStack checks, in tests/interop."""
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     server.start()
     try:
@@ -29,15 +30,24 @@ def s3_server() -> Iterator[str]:
         server.stop()
 
 
-def client_of(url: str, *, checksums: Checksums = "sha256", attempts: int = 3) -> Any:
+def client_of(
+    url: str,
+    *,
+    checksums: Checksums = "sha256",
+    attempts: int = 3,
+    session: boto3.Session = SESSION,
+    ca_file: Path | None = None,
+) -> Any:
+    """`ca_file` is the authority of an https `url`, None for those that the machine trusts."""
     fewer = Config(retries={"mode": "standard", "total_max_attempts": attempts}, read_timeout=5, connect_timeout=2)
     config = s3_config(checksums, path_style=True).merge(fewer)
-    return SESSION.client("s3", endpoint_url=url, config=config)
+    return session.client("s3", endpoint_url=url, config=config, verify=str(ca_file) if ca_file else None)
 
 
-def new_bucket(client: Any, *, versioned: bool = False) -> str:
+def new_bucket(client: Any, *, versioned: bool = False, locks: bool = False) -> str:
+    """A bucket with Object Lock (`locks`) has versions too."""
     name = f"test-{uuid.uuid4().hex[:12]}"
-    client.create_bucket(Bucket=name)
+    client.create_bucket(Bucket=name, **({"ObjectLockEnabledForBucket": True} if locks else {}))
     if versioned:
         client.put_bucket_versioning(Bucket=name, VersioningConfiguration={"Status": "Enabled"})
     return name

@@ -4,22 +4,12 @@ import os
 import signal
 import socket
 import subprocess
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+from holdfast.local.child import ends_with_us
 from holdfast.local.etcd_binaries import etcd_binary
 from holdfast.local.pki import CertificateAuthority
-
-# Run between fork and etcd: asks the kernel to kill this process when the thread that started it ends (prctl option 1
-# is PR_SET_PDEATHSIG), then becomes etcd. A preexec_fn would do it in a fork of a process with gRPC's threads.
-_DIE_WITH_PARENT = """
-import ctypes, os, sys
-ctypes.CDLL(None).prctl(1, 9)
-if os.getppid() != int(sys.argv[1]):
-    raise SystemExit("the parent is gone")
-os.execv(sys.argv[2], sys.argv[2:])
-"""
 
 # Shorter than etcd's own 100 and 1,000 ms, so that a first leader comes in under a second.
 _HEARTBEAT_MS = 100
@@ -80,8 +70,8 @@ class LocalMember:
 
     def start(self, initial_cluster: str, token: str, state: str = "new") -> None:
         """Does not wait: `running` and the log tell whether it stays up."""
-        command = [sys.executable, "-I", "-S", "-c", _DIE_WITH_PARENT, str(os.getpid()), str(etcd_binary("etcd"))]
-        command += [*self._arguments(), "--initial-cluster", initial_cluster, "--initial-cluster-token", token]
+        command = ends_with_us(str(etcd_binary("etcd")), *self._arguments())
+        command += ["--initial-cluster", initial_cluster, "--initial-cluster-token", token]
         command += ["--initial-cluster-state", state, *self.extra]
         environment = {name: value for name, value in os.environ.items() if not name.startswith("ETCD")}
         with self.log.open("ab") as log:

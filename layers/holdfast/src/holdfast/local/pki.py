@@ -13,6 +13,7 @@ from datetime import UTC, datetime, timedelta
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric.types import CertificatePublicKeyTypes
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 LOOPBACK_NAMES: tuple[x509.GeneralName, ...] = (
@@ -59,6 +60,7 @@ class CertificateAuthority:
             .public_key(key.public_key())
             .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
             .add_extension(usage, critical=False)
+            .add_extension(_key_of(authority.public_key()), critical=False)
         )
         if names:
             builder = builder.add_extension(x509.SubjectAlternativeName(names), critical=False)
@@ -74,6 +76,7 @@ def issue_ca(name: str = "Holdfast local etcd CA") -> CertificateAuthority:
         .public_key(key.public_key())
         .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
         .add_extension(_authority_key_usage(), critical=True)
+        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
         .sign(key, hashes.SHA256())
     )
     return CertificateAuthority(_pem(certificate), key)
@@ -93,6 +96,11 @@ def _draft(subject: x509.Name, not_after: datetime) -> x509.CertificateBuilder:
         .not_valid_before(not_before)
         .not_valid_after(not_after)
     )
+
+
+def _key_of(authority: CertificatePublicKeyTypes) -> x509.AuthorityKeyIdentifier:
+    """RFC 5280 wants it in whatever an authority issues, and since Python 3.13 `ssl` refuses a certificate without."""
+    return x509.AuthorityKeyIdentifier.from_issuer_public_key(authority)  # type: ignore[arg-type]
 
 
 def _authority_key_usage() -> x509.KeyUsage:

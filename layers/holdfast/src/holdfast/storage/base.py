@@ -138,8 +138,8 @@ class UploadGrants(Protocol):
         """In order. PermanentError `upload_gone` when there is no such upload (any more)."""
 
     def complete_upload(self, key: str, upload_id: str, parts: Sequence[SentPart]) -> Completed:
-        """Make the object of exactly these parts. An upload that was completed already is success when the object there
-        has the parts' size; else `upload_gone`."""
+        """Make the object of exactly these parts; some stores refuse when they have more. An upload that was completed
+        already is success when the object there has the parts' size; else `upload_gone`."""
 
     def abort_upload(self, key: str, upload_id: str) -> None: ...
 
