@@ -34,6 +34,7 @@ from holdfast.schedules.memory import MemorySchedules
 from holdfast.state.memory import MemoryClusters, MemoryLeases, MemoryRuns
 from holdfast.storage.s3 import S3Bucket
 from holdfast.storage.s3_grants import S3Grants
+from holdfast.storage.s3_locks import S3Locks
 from holdfast.transports.base import Transport
 
 CLUSTER, SECRET = "bench", "holdfast/bench/etcd"
@@ -82,6 +83,7 @@ class BenchServices:
         self.bucket, self.grants = bucket_of(target), grants_of(target)
         self.reader = self.writer = self.remover = self.bucket
         self.secrets_reader = self.secrets_remover = self.bucket
+        self.locks = self.secrets_locks = S3Locks(target.client(), target.bucket)
         self.secrets_grants, self.buckets = self.grants, Buckets(target.bucket, target.bucket)
         self.clusters, self.leases, self.runs = MemoryClusters(), MemoryLeases(), MemoryRuns()
         self.credentials = MemoryCredentials({SECRET: json.dumps(job.tls)})

@@ -21,7 +21,8 @@ from holdfast.notify.memory import MemoryNotifier
 from holdfast.planning.runbook import Buckets
 from holdfast.schedules.memory import MemorySchedules
 from holdfast.state.memory import MemoryClusters, MemoryLeases, MemoryRuns
-from holdfast.storage.faulty import Store
+from holdfast.storage.base import ObjectLocks
+from holdfast.storage.faulty import FaultyBucket, FaultyLocks, Store
 from holdfast.storage.memory import MemoryBucket
 from holdfast.storage.memory_grants import MemoryGrants
 from holdfast.transports.base import Transport
@@ -86,6 +87,14 @@ class MemoryServices:
         return self.secrets
 
     secrets_remover = secrets_reader
+
+    @property
+    def locks(self) -> ObjectLocks:
+        return FaultyLocks(self.store, self.bucket) if isinstance(self.store, FaultyBucket) else self.bucket
+
+    @property
+    def secrets_locks(self) -> MemoryBucket:
+        return self.secrets
 
     @property
     def nodes(self) -> Callable[[NodeTransport], Transport]:

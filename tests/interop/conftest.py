@@ -8,7 +8,9 @@ from builders.ceph import CephGateway, ceph_gateway, why_no_ceph
 from builders.embedded import bare_localstack
 from builders.sites import Site, ceph_site, localstack_site
 
-pytest.register_assert_rewrite("contract.test_storage_contract", "contract.test_grants_contract")
+pytest.register_assert_rewrite(
+    "contract.test_storage_contract", "contract.test_grants_contract", "contract.test_locks_contract"
+)
 
 
 @pytest.fixture(scope="session")

@@ -18,7 +18,7 @@ from holdfast.notify.base import Notifier
 from holdfast.schedules.base import Schedules
 from holdfast.settings import Settings
 from holdfast.state.base import ClusterRegistry, Leases, Runs
-from holdfast.storage.base import UploadGrants
+from holdfast.storage.base import ObjectLocks, UploadGrants
 from holdfast.transports.base import Transport
 
 if TYPE_CHECKING:
@@ -136,6 +136,19 @@ class AwsServices:
     @cached_property
     def _secrets(self) -> "S3Bucket":
         return self._bucket("secrets_bucket")
+
+    def _locks(self, setting: str) -> ObjectLocks:
+        from holdfast.storage.s3_locks import S3Locks
+
+        return S3Locks(self._s3, self._settings.require(setting))
+
+    @cached_property
+    def locks(self) -> ObjectLocks:
+        return self._locks("snapshots_bucket")
+
+    @cached_property
+    def secrets_locks(self) -> ObjectLocks:
+        return self._locks("secrets_bucket")
 
     @cached_property
     def grants(self) -> UploadGrants:

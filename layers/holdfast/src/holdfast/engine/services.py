@@ -13,7 +13,7 @@ from holdfast.models.credentials import EtcdTls
 from holdfast.notify.base import Notifier
 from holdfast.schedules.base import Schedules
 from holdfast.state.base import ClusterRegistry, Leases, Runs
-from holdfast.storage.base import ObjectReader, ObjectRemover, ObjectWriter, UploadGrants
+from holdfast.storage.base import ObjectLocks, ObjectReader, ObjectRemover, ObjectWriter, UploadGrants
 from holdfast.transports.base import Transport
 
 if TYPE_CHECKING:
@@ -78,6 +78,13 @@ class Services(Protocol):
 
     @property
     def secrets_remover(self) -> ObjectRemover: ...
+
+    @property
+    def locks(self) -> ObjectLocks:
+        """Of the snapshots bucket."""
+
+    @property
+    def secrets_locks(self) -> ObjectLocks: ...
 
     @property
     def buckets(self) -> "Buckets":

@@ -79,7 +79,8 @@ class ObjectWriter(Protocol):
 
 class ObjectRemover(Protocol):
     def remove(self, keys: Iterable[str]) -> int:
-        """Remove the objects with every version they have; returns how many were there. A missing key is no error."""
+        """Remove the objects with every version they have; returns how many were there. A missing key is no error.
+        RefusedError `object_locked` for one that Object Lock keeps; those named before it are gone then."""
 
     def abort_uploads(self, prefix: str) -> int: ...
 
@@ -97,12 +98,15 @@ class LockState:
 
 
 class ObjectLocks(Protocol):
-    """Object Lock. PermanentError `object_lock_unsupported` where the store or the bucket has none.
+    """Object Lock. PermanentError `object_lock_unsupported` where the store or the bucket has none, `object_not_found`
+    for a key that is not there.
 
     A retention is only ever made longer here: RefusedError `lock_would_be_shorter` for an earlier end or a weaker mode.
+    A stricter mode is the store's to allow: Ceph RADOS Gateway refuses it (`storage_access_denied`).
     """
 
-    def lock(self, key: str, mode: LockMode, until: datetime) -> None: ...
+    def lock(self, key: str, mode: LockMode, until: datetime) -> None:
+        """Of the newest version, as everything here; seconds count. What is so already is not set again."""
 
     def hold(self, key: str) -> None:
         """A legal hold, until `release`."""

@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Literal, Protocol
 
 from pydantic import SecretStr
@@ -10,7 +11,10 @@ from pydantic import SecretStr
 from holdfast.errors import PermanentError, TransientError
 from holdfast.storage.base import (
     Completed,
+    LockMode,
+    LockState,
     ObjectInfo,
+    ObjectLocks,
     ObjectReader,
     ObjectRemover,
     ObjectWriter,
@@ -38,6 +42,10 @@ Operation = Literal[
     "abort_upload",
     "put_url",
     "read_url",
+    "lock",
+    "hold",
+    "release",
+    "lock_state",
 ]
 
 
@@ -181,3 +189,27 @@ class FaultyGrants:
     def read_url(self, key: str, *, expires_s: int) -> SecretStr:
         self._bucket.due("read_url")
         return self._inner.read_url(key, expires_s=expires_s)
+
+
+class FaultyLocks:
+    """Passes every call on to `inner`, unless one of the bucket's faults is due."""
+
+    def __init__(self, bucket: FaultyBucket, inner: ObjectLocks) -> None:
+        self._bucket = bucket
+        self._inner = inner
+
+    def lock(self, key: str, mode: LockMode, until: datetime) -> None:
+        self._bucket.due("lock")
+        self._inner.lock(key, mode, until)
+
+    def hold(self, key: str) -> None:
+        self._bucket.due("hold")
+        self._inner.hold(key)
+
+    def release(self, key: str) -> None:
+        self._bucket.due("release")
+        self._inner.release(key)
+
+    def lock_state(self, key: str) -> LockState:
+        self._bucket.due("lock_state")
+        return self._inner.lock_state(key)

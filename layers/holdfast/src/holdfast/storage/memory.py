@@ -2,12 +2,13 @@
 
 import threading
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from holdfast.errors import PermanentError, RefusedError, TransientError
-from holdfast.storage.base import Completed, ObjectInfo
+from holdfast.storage.base import Completed, LockMode, LockState, ObjectInfo
 from holdfast.storage.checksums import base64_text, composite_sha256, sha256_digest
+from holdfast.storage.lock_rules import keeps, lacks, locked, unsupported, whole_second
 
 
 @dataclass(frozen=True)
@@ -19,10 +20,18 @@ class StoredObject:
 
 
 class MemoryBucket:
-    """`objects` and `unfinished` are for tests to look at."""
+    """`objects`, `unfinished` and `locks` are for tests to look at. It keeps one version: a put leaves no lock."""
 
-    def __init__(self, name: str = "memory", *, clock: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
+    def __init__(
+        self,
+        name: str = "memory",
+        *,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+        object_lock: bool = True,
+    ) -> None:
         self.objects: dict[str, StoredObject] = {}
+        self.locks: dict[str, LockState] = {}
+        self.object_lock = object_lock
         self.unfinished: list[MemoryUpload] = []
         self.name = name
         self._clock = clock
@@ -68,6 +77,7 @@ class MemoryBucket:
 
     def _store(self, key: str, body: bytes, checksum: str, content_type: str) -> None:
         self.objects[key] = StoredObject(bytes(body), checksum, self._clock(), content_type)
+        self.locks.pop(key, None)
 
     def start_upload(self, key: str, *, content_type: str = "application/zstd") -> "MemoryUpload":
         upload = MemoryUpload(self, key, content_type)
@@ -91,7 +101,38 @@ class MemoryBucket:
 
     def remove(self, keys: Iterable[str]) -> int:
         with self._lock:
-            return sum(self.objects.pop(key, None) is not None for key in keys)
+            return sum(self._remove_one(key) for key in keys)
+
+    def _remove_one(self, key: str) -> bool:
+        there = self.locks.get(key, LockState())
+        if keeps(there, self._clock()):
+            raise locked(self._where(key), "protected by object lock")
+        self.locks.pop(key, None)
+        return self.objects.pop(key, None) is not None
+
+    def lock(self, key: str, mode: LockMode, until: datetime) -> None:
+        there, until = self._lockable(key), whole_second(until)
+        if lacks(there, mode, until, self._where(key)):
+            self.locks[key] = replace(there, mode=mode, until=until)
+
+    def hold(self, key: str) -> None:
+        self.locks[key] = replace(self._lockable(key), held=True)
+
+    def release(self, key: str) -> None:
+        self.locks[key] = replace(self._lockable(key), held=False)
+
+    def lock_state(self, key: str) -> LockState:
+        self._stored(key)
+        return self.locks.get(key, LockState())
+
+    def _lockable(self, key: str) -> LockState:
+        there = self.lock_state(key)
+        if not self.object_lock:
+            raise unsupported(self._where(key))
+        return there
+
+    def _where(self, key: str) -> str:
+        return f"memory://{self.name}/{key}"
 
 
 class MemoryUpload:

@@ -11,6 +11,7 @@ from holdfast.errors import PermanentError, RefusedError
 from holdfast.storage.base import ObjectInfo, Upload
 from holdfast.storage.checksums import base64_text, md5_digest, sha256_digest
 from holdfast.storage.failures import bucket_not_found, error_code, status_of, storage_errors, unavailable
+from holdfast.storage.lock_rules import locked
 from holdfast.storage.s3_client import Checksums
 from holdfast.storage.s3_upload import S3Upload, version_of
 
@@ -158,7 +159,8 @@ class S3Bucket:
         return aborted
 
     def remove(self, keys: Iterable[str]) -> int:
-        """In a versioned bucket every version goes: a delete marker alone would hide the object and free nothing."""
+        """In a versioned bucket every version goes: a delete marker alone would hide the object and free nothing.
+        RefusedError `object_locked` at the first one that Object Lock keeps."""
         return sum(self._remove_one(key) for key in keys)
 
     def _remove_one(self, key: str) -> bool:
@@ -170,8 +172,18 @@ class S3Bucket:
                 markers = [entry for entry in page.get("DeleteMarkers", ()) if entry["Key"] == key]
                 was_there = was_there or bool(versions)
                 for entry in [*versions, *markers]:
-                    self._client.delete_object(Bucket=self._bucket, Key=key, VersionId=entry["VersionId"])
+                    self._remove_version(key, entry["VersionId"])
         return was_there
+
+    def _remove_version(self, key: str, version_id: str) -> None:
+        try:
+            self._client.delete_object(Bucket=self._bucket, Key=key, VersionId=version_id)
+        except ClientError as error:
+            # "… protected by object lock" (S3), "forbidden by object lock" (Ceph); the code alone tells nothing.
+            said = str(error.response.get("Error", {}).get("Message") or "")
+            if error_code(error) == "AccessDenied" and "object lock" in said.lower():
+                raise locked(self._where(key), said) from error
+            raise
 
 
 def _checksum(answer: dict[str, Any]) -> str:
