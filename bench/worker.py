@@ -31,6 +31,8 @@ from holdfast.notify.memory import MemoryNotifier
 from holdfast.planning.naming import backup_id, run_id
 from holdfast.planning.runbook import Buckets
 from holdfast.schedules.memory import MemorySchedules
+from holdfast.signing.base import Signing
+from holdfast.signing.memory import MemorySigningKey
 from holdfast.state.memory import MemoryClusters, MemoryLeases, MemoryRuns
 from holdfast.storage.s3 import S3Bucket
 from holdfast.storage.s3_grants import S3Grants
@@ -89,6 +91,7 @@ class BenchServices:
         self.credentials = MemoryCredentials({SECRET: json.dumps(job.tls)})
         self.schedules, self.executions, self.changes = MemorySchedules(), MemoryExecutions(), MemoryExecutions()
         self.notifier, self.identity = MemoryNotifier(), MemoryIdentity()
+        self.signing = Signing(MemorySigningKey())
         transport = {"kind": "etcd", "endpoints": job.endpoints, "credentials": SECRET}
         spec = ClusterSpec.model_validate({"id": CLUSTER, "driver": "kubeadm", "transport": transport})
         self.clusters.put(spec, replace=True)
@@ -147,7 +150,14 @@ def verify(services: BenchServices, backup_name: str) -> Result:
     with tempfile.TemporaryDirectory() as folder:
         report = watch.time(
             "verify",
-            lambda: verify_backup(services.bucket, CLUSTER, backup_name, work_dir=Path(folder), clock=services.clock),
+            lambda: verify_backup(
+                services.bucket,
+                CLUSTER,
+                backup_name,
+                signing=services.signing,
+                work_dir=Path(folder),
+                clock=services.clock,
+            ),
         )
     return _result(backup_name, watch, report.database.size, 0)
 

@@ -12,6 +12,7 @@ from builders.services import START, MemoryServices, services_with
 from holdfast.engine.catalog import list_backups, load_manifest
 from holdfast.engine.indexing import index, remove_names, tell_verified
 from holdfast.engine.inspect import unpack_stream
+from holdfast.engine.signing import put_signature
 from holdfast.engine.verification import load_report
 from holdfast.models.backup import Manifest, SecretsBundle
 from holdfast.models.node import Certificate
@@ -39,8 +40,17 @@ def unverified(services: MemoryServices, backup: str) -> None:
 
 
 def rewrite_manifest(services: MemoryServices, backup: str, **changes: Any) -> None:
+    """As another Seal would have written it, signed."""
+    body = doctor_manifest(services, backup, **changes)
+    put_signature(services, CLUSTER, backup, body)
+
+
+def doctor_manifest(services: MemoryServices, backup: str, **changes: Any) -> bytes:
+    """As somebody who may write into the bucket, and has no key."""
     key = backup_key(CLUSTER, backup, MANIFEST)
-    services.bucket.put(key, json.dumps(json.loads(services.bucket.read(key)) | changes).encode())
+    body = json.dumps(json.loads(services.bucket.read(key)) | changes).encode()
+    services.bucket.put(key, body)
+    return body
 
 
 def in_gzip(services: MemoryServices, backup: str) -> Manifest:

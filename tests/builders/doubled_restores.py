@@ -1,13 +1,18 @@
 """Nodes in memory that also answer what is asked before a restore; nothing is restored there."""
 
 import json
+from datetime import timedelta
 from typing import Any
 
 from builders.doubled_nodes import DoubledNodes, nodes_spec
-from builders.doubled_runs import run, through
-from builders.services import MemoryServices, services_with
+from builders.doubled_runs import CLUSTER, run, through
+from builders.services import START, MemoryServices, services_with
+from holdfast.engine.restore.started import start
+from holdfast.engine.restore.stored import load_plan
 from holdfast.models.command import Command, CommandResult
+from holdfast.models.restore import ChangeRequest, RestorePlan
 
+NAME = "nodes-restore"
 _PODS = ("etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler")
 # Enough for a database of any test; the real rule wants three times its size.
 _FREE = 100 * 1024**3
@@ -52,3 +57,13 @@ def restorable() -> tuple[MemoryServices, RestorableNodes, str]:
     outcome = run(services)
     assert outcome.backup_id, outcome.error
     return services, nodes, outcome.backup_id
+
+
+def started(services: MemoryServices, **request: object) -> RestorePlan:
+    """The plan that the state Started of the run NAME makes of a request."""
+    asked = ChangeRequest.model_validate({"cluster": CLUSTER, **request})
+    state = start(services, asked, NAME, START, None)
+    while state.look:
+        services.clock.advance(timedelta(seconds=state.look.wait_s))
+        state = start(services, asked, NAME, START, state.look)
+    return load_plan(services, state.run)

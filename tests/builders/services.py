@@ -20,6 +20,8 @@ from holdfast.models.credentials import EtcdTls
 from holdfast.notify.memory import MemoryNotifier
 from holdfast.planning.runbook import Buckets
 from holdfast.schedules.memory import MemorySchedules
+from holdfast.signing.base import Signing
+from holdfast.signing.memory import MemorySigningKey
 from holdfast.state.memory import MemoryClusters, MemoryLeases, MemoryRuns
 from holdfast.storage.base import ObjectLocks
 from holdfast.storage.faulty import FaultyBucket, FaultyLocks, Store
@@ -71,6 +73,7 @@ class MemoryServices:
         default_factory=lambda: FakeEtcdCluster(known=etcd_facts(), snapshot_file=small_snapshot())
     )
 
+    signing: Signing = field(default_factory=lambda: Signing(MemorySigningKey()))
     transport: Transport | None = None
     buckets: Buckets = field(default_factory=lambda: Buckets("snapshots", "secrets"))
 

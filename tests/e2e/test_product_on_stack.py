@@ -16,6 +16,7 @@ from builders.proc import seen_in_processes
 from builders.product import DEADLINE_S, TEMPLATE, Product, etcd_from_real_snapshot, now, product_on
 from builders.waiting import wait_for
 from holdfast.engine.catalog import list_backups, look_at_objects
+from holdfast.engine.signing import load_signed
 from holdfast.engine.verification import load_report
 from holdfast.local import stack
 from holdfast.planning.naming import scheduled_run_id
@@ -70,6 +71,9 @@ def test_a_backup_of_a_real_etcd_ends_verified_and_both_channels_hear_of_it(prod
     outcome = json.loads(ended["output"])
     entry = list_backups(product.services.reader, "whole")[0]
     assert (entry.state, entry.backup_id) == ("verified", outcome["backup_id"])
+    # Signed by the function of Seal, looked at by that of Verify and here, each with KMS and its own rights.
+    assert load_signed(product.services, "whole", entry.backup_id).signature == "valid"
+    assert load_report(product.services.reader, "whole", entry.backup_id).signature == "valid"
     report = load_report(product.services.reader, "whole", entry.backup_id)
     live = product.etcd.client().hash_kv(product.etcd.endpoints[0], report.database.head.revision)
     assert report.database.hash_kv is not None

@@ -23,6 +23,8 @@ CLEAN_UP = {
     "notifier",
 }
 TELLING = {"leases", "runs", "reader", "writer", "notifier"}
+# Nothing is signed where there is no key: it asks for no setting.
+OPTIONAL = {"signing"}
 # Adapters that are built of credentials: they ask for no setting.
 REACHING = {"clock", "etcd", "nodes"}
 # What each function takes from `Services`, beside the clock, etcd and nodes; a test compares it with what they really
@@ -32,13 +34,13 @@ USES = {
     "backup_started": {"clusters", "leases", "runs", "writer", "credentials"},
     "backup_snapshot": {"clusters", "leases", "runs", "reader", "writer", "credentials", "grants"},
     "backup_secrets": {"clusters", "leases", "runs", "reader", "secrets_reader", "secrets_grants"},
-    "backup_seal": {"leases", "runs", "reader", "writer"},
-    "backup_verify": {"leases", "runs", "reader", "writer"},
+    "backup_seal": {"leases", "runs", "reader", "writer", "signing"},
+    "backup_verify": {"leases", "runs", "reader", "writer", "signing"},
     "backup_retain": {"clusters", "leases", "runs", "reader", "remover", "secrets_reader", "secrets_remover"},
     "backup_finished": {"buckets", "clusters", "leases", "runs", "reader", "writer", "notifier"},
     "backup_failed": CLEAN_UP,
     "backup_stopped": CLEAN_UP,
-    "restore_started": {"buckets", "clusters", "leases", "runs", "reader", "writer", "grants"},
+    "restore_started": {"buckets", "clusters", "leases", "runs", "reader", "writer", "grants", "signing"},
     "restore_approval": {"runs", "reader", "notifier"},
     "restore_phase": {"clusters", "leases", "runs", "reader", "writer", "grants", "secrets_grants"},
     "restore_report": TELLING,

@@ -1,13 +1,14 @@
 """Folders, template and settings describe the same functions."""
 
 import re
+from collections.abc import Iterable
 
 import pytest
 
 from holdfast.errors import InvalidInputError
 from holdfast.settings import PREFIX, Settings
 from holdfast.wiring import AwsServices
-from template.handlers import USES, handler_of
+from template.handlers import OPTIONAL, USES, handler_of
 from template.stack import ROOT, declared_machines, functions, machine, resources, stack
 
 LONGEST = 40
@@ -69,16 +70,28 @@ def test_the_environment_names_settings_and_nothing_else(name: str) -> None:
 def test_the_environment_is_enough_for_what_the_function_uses(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Building a service asks for its settings, and fails with `setting_missing` where one is not there."""
     monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
-    services = AwsServices(Settings.from_environment(dict.fromkeys(functions()[name].environment, "sha256")))
+    services = AwsServices(Settings.from_environment(filled(functions()[name].environment)))
     for service in USES[name]:
         assert getattr(services, service) is not None
+
+
+def filled(names: Iterable[str]) -> dict[str, str]:
+    """A value for each variable that Settings takes; no public key has to be in the list of them."""
+    return {name: "" if name == "HOLDFAST_TRUSTED_KEYS" else "sha256" for name in names}
+
+
+def test_who_signs_is_told_the_key_and_who_looks_at_signatures_the_trusted_ones_too() -> None:
+    told = {name: set(each.environment) for name, each in functions().items()}
+    using = {name for name, used in USES.items() if "signing" in used}
+    assert {name for name, variables in told.items() if "HOLDFAST_SIGNING_KEY_ARN" in variables} == using
+    assert {name for name, variables in told.items() if "HOLDFAST_TRUSTED_KEYS" in variables} == using - {"backup_seal"}
 
 
 def test_services_ask_for_settings_that_are_missing(monkeypatch: pytest.MonkeyPatch) -> None:
     """Else the test above could not fail."""
     monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
     empty = AwsServices(Settings())
-    for service in set().union(*USES.values()) - {"credentials"}:
+    for service in set().union(*USES.values()) - {"credentials"} - OPTIONAL:
         with pytest.raises(InvalidInputError, match="setting_missing"):
             getattr(empty, service)
 

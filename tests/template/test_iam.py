@@ -116,11 +116,14 @@ GRANTED: dict[str, set[str]] = {
     },
     "RestoreStoppedRole": {"dynamodb:DeleteItem", "dynamodb:GetItem", "dynamodb:UpdateItem", *REPORT},
 }
+# Asymmetric: no service stands between them and the key.
+SIGNING = ("SignPolicy", "CheckSignaturesPolicy")
 MACHINES = {"StateMachineRole", "RestoreStateMachineRole", "PhaseStateMachineRole"}
 
 
-JSON = ("manifest.json", "verified.json", "damaged.json")
+JSON = ("manifest.json", "manifest.sig", "verified.json", "damaged.json")
 SNAPSHOTS = ["${SnapshotsBucket.Arn}/*/snapshot.db.zst", "${SnapshotsBucket.Arn}/*/snapshot.db.gz"]
+SIGNATURE = "${SnapshotsBucket.Arn}/*/manifest.sig"
 SECRETS = ["${SecretsBucket.Arn}/*/bundle.tar", "${SecretsBucket.Arn}/*/certificates.pem"]
 
 
@@ -178,7 +181,7 @@ def test_the_functions_that_delete_are_retain_and_the_clean_up() -> None:
 @pytest.mark.parametrize("role", ["BackupFailedRole", "BackupStoppedRole"])
 def test_the_clean_up_cannot_touch_a_manifest(role: str) -> None:
     urls = "${SnapshotsBucket.Arn}/*/runs/*/upload.txt"
-    assert of(role, "s3:DeleteObjectVersion") == [*SNAPSHOTS, urls, *SECRETS]
+    assert of(role, "s3:DeleteObjectVersion") == [*SNAPSHOTS, SIGNATURE, urls, *SECRETS]
     assert of(role, "s3:PutObject") == ["${SnapshotsBucket.Arn}/*/runs/*/report.json"]
 
 
@@ -189,6 +192,7 @@ def test_only_seal_and_an_emergency_backup_put_a_manifest_and_only_verify_a_verd
     }
     assert putting == {
         "manifest.json": {"BackupSealRole", "RestoreStartedRole"},
+        "manifest.sig": {"BackupSealRole", "RestoreStartedRole"},
         "verified.json": {"BackupVerifyRole"},
         "damaged.json": {"BackupVerifyRole"},
         "snapshot.db.zst": {"BackupSnapshotRole", "RestoreStartedRole"},
@@ -267,13 +271,37 @@ def test_who_writes_secrets_writes_no_snapshots_and_the_other_way_round() -> Non
 
 def test_keys_are_used_through_their_service_alone() -> None:
     for statement in ALL:
-        if any(action.startswith("kms:") for action in statement.actions):
+        if statement.owner not in SIGNING and any(action.startswith("kms:") for action in statement.actions):
             services = statement.condition["StringEquals"]["kms:ViaService"]
             (key,) = statement.resources
             service = {"SnapshotsKey": "s3", "SecretsKey": "secretsmanager", "TopicKey": "sns"}[key["Fn::GetAtt"][0]]
             if statement.owner in ("BackupSecretsRole", "RestorePhaseRole"):
                 service = "s3"
             assert services == {"Fn::Sub": f"{service}.${{AWS::Region}}.amazonaws.com"}, statement.owner
+
+
+def test_only_who_seals_signs_and_by_one_algorithm_over_a_digest() -> None:
+    (signs,) = [each for each in ALL if "kms:Sign" in each.actions]
+    assert signs.owner == "SignPolicy"
+    assert signs.condition == {"StringEquals": {"kms:SigningAlgorithm": "ECDSA_SHA_256", "kms:MessageType": "DIGEST"}}
+    assert attached("SignPolicy") == {"BackupSealRole", "RestoreStartedRole"}
+
+
+def test_who_believes_a_manifest_may_ask_for_the_public_key_and_for_nothing_else_of_it() -> None:
+    asks = [each for each in ALL if "kms:GetPublicKey" in each.actions]
+    assert [(each.owner, each.actions) for each in asks] == [("CheckSignaturesPolicy", ("kms:GetPublicKey",))]
+    assert attached("CheckSignaturesPolicy") == {"BackupVerifyRole", "RestoreStartedRole"}
+
+
+def test_the_signing_key_is_of_no_use_but_for_signatures() -> None:
+    users = {each.owner for each in ALL if any("SigningKey" in str(resource) for resource in each.resources)}
+    assert users == set(SIGNING)
+
+
+def attached(policy: str) -> set[str]:
+    """The roles that have a managed policy whose condition holds."""
+    wanted = {"Fn::If": ["Signs", {"Ref": policy}, {"Ref": "AWS::NoValue"}]}
+    return {name for name, role in resources("AWS::IAM::Role").items() if wanted in role.get("ManagedPolicyArns", ())}
 
 
 def test_who_reads_or_writes_objects_may_use_the_key() -> None:
@@ -331,7 +359,7 @@ def test_no_function_answers_the_question_whether_a_restore_may_begin() -> None:
 def test_a_restore_puts_nothing_into_a_backup_but_its_emergency_backup() -> None:
     putting = {owner: set(of(owner, "s3:PutObject")) for owner in GRANTED if owner.startswith("Restore")}
     runs = "${SnapshotsBucket.Arn}/*/runs/*/"
-    sealing = {"${SnapshotsBucket.Arn}/*/manifest.json", names("s")}
+    sealing = {"${SnapshotsBucket.Arn}/*/manifest.json", SIGNATURE, names("s")}
     assert putting.pop("RestoreStartedRole") - {*sealing, *SNAPSHOTS} == {
         runs + name for name in ("plan.json", "runbook.md", "emergency.json", "upload.txt")
     }

@@ -11,7 +11,7 @@ BUCKETS = {"SnapshotsBucket": "SnapshotsKey", "SecretsBucket": "SecretsKey"}
 KEPT = (*BUCKETS, *BUCKETS.values(), "Table")
 
 
-@pytest.mark.parametrize("name", KEPT)
+@pytest.mark.parametrize("name", [*KEPT, "SigningKey"])
 def test_what_backups_need_outlives_the_stack(name: str) -> None:
     resource = stack()["Resources"][name]
     assert (resource["DeletionPolicy"], resource["UpdateReplacePolicy"]) == ("Retain", "Retain")
@@ -65,6 +65,12 @@ def test_a_bucket_takes_tls_and_its_own_key_only(name: str) -> None:
 @pytest.mark.parametrize("name", ["SnapshotsKey", "SecretsKey", "TopicKey"])
 def test_a_key_rotates(name: str) -> None:
     assert resources("AWS::KMS::Key")[name]["EnableKeyRotation"] is True
+
+
+def test_the_signing_key_signs_with_the_curve_that_checks_know_and_nothing_else() -> None:
+    key = resources("AWS::KMS::Key")["SigningKey"]
+    assert (key["KeySpec"], key["KeyUsage"]) == ("ECC_NIST_P256", "SIGN_VERIFY")
+    assert "EnableKeyRotation" not in key  # KMS rotates no asymmetric key
 
 
 def test_the_topic_is_encrypted_and_takes_tls_only() -> None:

@@ -8,13 +8,15 @@ from pathlib import Path
 
 import pytest
 
-from builders.backed_up import in_gzip, through_nodes, unverified
+from builders.backed_up import doctor_manifest, in_gzip, through_nodes, unverified
 from builders.command_line import holdfast
 from builders.machine import BackupMachine
 from builders.runs import failed, run_record, succeeded
 from builders.services import START, MemoryServices, services_with
 from holdfast.models.run import ErrorInfo, Outcome, Progress
-from holdfast.planning.naming import SNAPSHOT, backup_key
+from holdfast.planning.naming import SIGNATURE, SNAPSHOT, backup_key
+from holdfast.signing.base import Signing
+from holdfast.signing.public_keys import pem
 
 
 def backed_up(hours: int = 0, services: MemoryServices | None = None) -> tuple[MemoryServices, str]:
@@ -67,8 +69,8 @@ def test_show_has_the_node_and_what_the_bundles_of_the_nodes_hold() -> None:
     assert "none: only a path that reaches" in holdfast("backup", "show", "prod-1", backup, services=services).stdout
     through_nodes(services, backup)
     lines = holdfast("backup", "show", "prod-1", backup, services=services).stdout.splitlines()
-    assert "through   ssh, on node n2" in lines
-    assert f"secrets   n1, n2, in the secrets bucket below prod-1/{backup}/" in lines
+    assert "through    ssh, on node n2" in lines
+    assert f"secrets    n1, n2, in the secrets bucket below prod-1/{backup}/" in lines
     header, first, second = (line.split() for line in lines[lines.index("") + 1 :][:3])
     assert header == ["NODE", "FILES", "SIZE", "FIRST", "CERTIFICATE", "TO", "END", "ENCRYPTION", "KEYS"]
     assert first == ["n1", "31", "41.5", "kB", "2027-03-04", "pki/apiserver.crt", "aescbc:key1,", "identity:-"]
@@ -246,3 +248,42 @@ def test_run_wait_shows_the_phases_and_ends_as_the_run_does(outcome: Callable[[]
         assert ended.error["code"] == reason.code
     else:
         assert lines[2:] == ["Seal", "Verify", "Retain", "Finished"]
+
+
+def test_show_and_verify_say_what_is_known_of_the_signature() -> None:
+    services, backup = backed_up()
+    for command in ("show", "verify"):
+        assert (
+            "good: by a key that this installation trusts"
+            in holdfast("backup", command, "prod-1", backup, services=services).stdout
+        )
+    services.bucket.remove([backup_key("prod-1", backup, SIGNATURE)])
+    assert "missing: older than" in holdfast("backup", "show", "prod-1", backup, services=services).stdout
+    services.signing = Signing()
+    assert "not checked" in holdfast("backup", "show", "prod-1", backup, services=services).stdout
+
+
+@pytest.mark.parametrize("command", ["show", "verify", "download"])
+def test_of_a_doctored_manifest_nothing_is_shown_or_fetched(command: str, tmp_path: Path) -> None:
+    services, backup = backed_up()
+    doctor_manifest(services, backup, warnings=["all is well"])
+    more = [str(tmp_path / "new")] if command == "download" else []
+    ended = holdfast("backup", command, "prod-1", backup, *more, services=services)
+    assert (ended.code, ended.stdout) == (3, "")
+    assert "manifest_signature_invalid" in ended.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_download_brings_the_signature_that_openssl_reads(tmp_path: Path) -> None:
+    services, backup = backed_up()
+    assert holdfast("backup", "download", "prod-1", backup, str(tmp_path), services=services).code == 0
+    assert json.loads((tmp_path / SIGNATURE).read_text())["algorithm"] == "ECDSA_SHA_256"
+
+
+def test_the_public_key_is_printed_as_it_is_kept() -> None:
+    services = services_with()
+    ended = holdfast("backup", "signing-key", services=services)
+    assert services.signing.key
+    assert ended.stdout == pem(services.signing.key.public_key())
+    services.signing = Signing()
+    assert holdfast("backup", "signing-key", services=services).code == 1

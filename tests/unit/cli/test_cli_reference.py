@@ -84,6 +84,7 @@ ARGUMENTS = {
     "backup show": ["prod-1", "BACKUP"],
     "backup verify": ["prod-1", "latest"],
     "backup download": ["prod-1", "BACKUP", "DIR"],
+    "backup signing-key": [],
     "restore plan": ["prod-1", "BACKUP", "--allow", "cluster_healthy"],
     "restore run": ["prod-1", "latest"],
     "restore status": ["RUN"],
@@ -119,6 +120,6 @@ def test_the_keys_of_every_json_value_are_those_of_the_table(
 
 
 def test_the_table_was_read() -> None:
-    assert KEYS["backup show"] == {"manifest", "verification", "damage"}
+    assert KEYS["backup show"] == {"manifest", "signature", "verification", "damage"}
     assert KEYS["restore plan"] == {"plan", "digest", "refused", "scripts"}
     assert len(KEYS) > 30

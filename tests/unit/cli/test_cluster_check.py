@@ -4,6 +4,8 @@ from builders.command_line import holdfast
 from builders.etcd_facts import etcd_facts, status
 from builders.services import services_with
 from holdfast.errors import PermanentError
+from holdfast.signing.base import Signing
+from holdfast.signing.memory import MemorySigningKey
 
 
 def test_a_healthy_cluster_is_shown_with_the_member_that_would_be_taken() -> None:
@@ -42,3 +44,23 @@ def test_a_cluster_that_does_not_answer_is_an_error_with_the_reason() -> None:
     ended = holdfast("cluster", "check", "prod-1", services=services)
     assert ended.code == 1
     assert "error[etcd_untrusted]" in ended.stderr
+
+
+def test_a_signing_key_that_cannot_sign_is_said_here_and_not_at_the_restore() -> None:
+    for state in ("Disabled", "PendingDeletion"):
+        services = services_with()
+        key = MemorySigningKey()
+        services.signing = Signing(key)
+        key.state = state
+        ended = holdfast("cluster", "check", "prod-1", services=services)
+        assert ended.code == 3
+        assert "signing_key_unusable" in ended.stdout
+        assert state in ended.stdout
+
+
+def test_an_installation_without_a_signing_key_is_told_so_and_backs_up() -> None:
+    services = services_with()
+    services.signing = Signing()
+    ended = holdfast("cluster", "check", "prod-1", services=services)
+    assert ended.code == 0
+    assert "signing_key_missing" in ended.stdout

@@ -56,8 +56,8 @@ def test_seal_tells_the_catalogue_before_anything_is_verified() -> None:
 
 def test_a_seal_that_dies_after_its_manifest_tells_the_catalogue_when_it_is_tried_again() -> None:
     services = services_with()
-    # The first put is that of the plan, the second that of the name.
-    services.store = FaultyBucket(services.bucket, [Fault("put", access_denied, call=2)])
+    # The first put is that of the plan, the second that of the signature, the third that of the name.
+    services.store = FaultyBucket(services.bucket, [Fault("put", access_denied, call=3)])
     assert BackupMachine(services).execute(CLUSTER, START).status == "failed"
     assert list_backups(services.bucket, CLUSTER) == []
     (there,) = look_at_objects(services.bucket, CLUSTER)

@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 
 from builders.doubled_nodes import SURVEY, DoubledNodes, failure
-from builders.doubled_restores import RestorableNodes, restorable
+from builders.doubled_restores import NAME, RestorableNodes, restorable, started
 from builders.doubled_runs import CLUSTER, through
 from builders.frames import printed
 from builders.runs import failed
@@ -20,21 +20,11 @@ from holdfast.errors import InvalidInputError, RefusedError, TransientError
 from holdfast.facts.frames import sections
 from holdfast.handler import parse
 from holdfast.models.command import Command, CommandResult
-from holdfast.models.restore import ChangeRequest, RestorePlan, StartedChange
+from holdfast.models.restore import ChangeRequest, StartedChange
 from holdfast.planning.naming import run_key
 from holdfast.storage.faulty import Fault, FaultyBucket, slow_down
 
-NAME = "nodes-restore"
 HEALTHY = ("cluster_healthy",)
-
-
-def started(services: MemoryServices, **request: object) -> RestorePlan:
-    asked = ChangeRequest.model_validate({"cluster": CLUSTER, **request})
-    state = start(services, asked, NAME, START, None)
-    while state.look:
-        services.clock.advance(timedelta(seconds=state.look.wait_s))
-        state = start(services, asked, NAME, START, state.look)
-    return load_plan(services, state.run)
 
 
 def urls(services: MemoryServices) -> bytes:

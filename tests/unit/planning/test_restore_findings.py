@@ -79,6 +79,7 @@ def test_nothing_speaks_against_a_sound_backup_of_a_dead_cluster(shape: Shape, m
 REFUSALS = [
     pytest.param(None, backup(SHAPE, state="damaged"), "backup_damaged", id="damaged"),
     pytest.param(None, backup(SHAPE, state="sealed"), "backup_not_verified", id="never read back"),
+    pytest.param(None, replace(backup(SHAPE), signature="missing"), "manifest_unsigned", id="not signed"),
     pytest.param(seen(SHAPE, without=("n3",)), None, "node_unreachable", id="a node away"),
     pytest.param(
         replace(seen(SHAPE), facts={"n1": facts(survey(SHAPE, "n1"))}), None, "node_unreachable", id="facts missing"

@@ -25,6 +25,8 @@ class Settings(Model):
     schedule_group: str = ""
     schedule_role_arn: str = ""
     start_function_arn: str = ""
+    signing_key_arn: str = ""
+    trusted_keys: str = ""
     s3_checksums: Literal["sha256", "none"] = "sha256"
     work_dir: str = Field(default="/tmp")  # noqa: S108 - the one writable place of a Lambda function
 

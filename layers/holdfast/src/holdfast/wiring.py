@@ -17,6 +17,7 @@ from holdfast.models.credentials import EtcdTls
 from holdfast.notify.base import Notifier
 from holdfast.schedules.base import Schedules
 from holdfast.settings import Settings
+from holdfast.signing.base import Signing
 from holdfast.state.base import ClusterRegistry, Leases, Runs
 from holdfast.storage.base import ObjectLocks, UploadGrants
 from holdfast.transports.base import Transport
@@ -213,6 +214,15 @@ class AwsServices:
     @cached_property
     def changes(self) -> Executions:
         return self._executions("restore_machine_arn")
+
+    @cached_property
+    def signing(self) -> Signing:
+        from holdfast.signing.kms import KmsSigningKey
+        from holdfast.signing.public_keys import read_trusted
+
+        arn = self._settings.signing_key_arn
+        key = KmsSigningKey(self._client("kms"), arn) if arn else None
+        return Signing(key=key, trusted=read_trusted(self._settings.trusted_keys))
 
     @cached_property
     def identity(self) -> Identity:

@@ -15,6 +15,7 @@ from holdfast.cli.render import console, facts, human_bytes, human_seconds, resu
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from holdfast.engine.signing import SignedManifest
     from holdfast.models.backup import Manifest, VerificationReport
 
 app = typer.Typer(help="Take, list, verify and download backups.", no_args_is_help=True)
@@ -56,9 +57,14 @@ def show(context: typer.Context, cluster: ClusterArgument, backup: BackupArgumen
     from holdfast.cli.backup_details import details, load_details
 
     session = session_of(context)
-    found = load_details(session.services.reader, cluster, chosen(session, cluster, backup))
+    found = load_details(session.services, cluster, chosen(session, cluster, backup))
     result(
-        {"manifest": found.manifest, "verification": found.verification, "damage": found.damage},
+        {
+            "manifest": found.manifest,
+            "signature": found.signature,
+            "verification": found.verification,
+            "damage": found.damage,
+        },
         lambda: details(found),
         as_json=session.as_json,
     )
@@ -96,6 +102,7 @@ def verify(
     """Read a backup back whole and check all of it, here and now. Exit code 1 when it is damaged."""
     import tempfile
 
+    from holdfast.cli.backup_details import SIGNATURES
     from holdfast.cli.live import byte_bar
     from holdfast.engine.catalog import load_manifest
     from holdfast.engine.verification import verify_and_record, verify_backup
@@ -109,11 +116,17 @@ def verify(
             report = verify_and_record(services, cluster, backup, work_dir=folder, progress=progress)
         else:
             report = verify_backup(
-                services.reader, cluster, backup, work_dir=folder, clock=services.clock, progress=progress
+                services.reader,
+                cluster,
+                backup,
+                signing=services.signing,
+                work_dir=folder,
+                clock=services.clock,
+                progress=progress,
             )
     result(
         {"verification": report},
-        lambda: [_sound(manifest, report)],
+        lambda: [_sound(manifest, report), f"signature {SIGNATURES[report.signature]}"],
         as_json=session.as_json,
     )
 
@@ -142,15 +155,31 @@ def download_backup(
     backup = chosen(session, cluster, backup)
     manifest, _ = load_manifest(session.services.reader, cluster, backup)
     with byte_bar(console(stderr=True), "downloading", manifest.snapshot.size) as progress:
-        path, manifest = download(session.services.reader, cluster, backup, directory, progress)
+        path, signed = download(session.services, cluster, backup, directory, progress)
     result(
-        {"path": str(path), "manifest": manifest}, lambda: [facts(_fetched(path, manifest))], as_json=session.as_json
+        {"path": str(path), "manifest": signed.manifest, "signature": signed.signature},
+        lambda: [facts(_fetched(path, signed))],
+        as_json=session.as_json,
     )
 
 
-def _fetched(path: Path, manifest: "Manifest") -> "Iterator[tuple[str, str]]":
+def _fetched(path: Path, signed: "SignedManifest") -> "Iterator[tuple[str, str]]":
+    from holdfast.cli.backup_details import SIGNATURES
+
+    manifest = signed.manifest
     yield "file", f"{path} ({human_bytes(manifest.snapshot.raw_size)}, mode 0600: it holds every Secret)"
     yield "sha256", manifest.snapshot.sha256
+    yield "signature", SIGNATURES[signed.signature]
     yield "look", f"holdfast snapshot inspect {path}"
     for bundle in manifest.bundles:
         yield "not fetched", f"{bundle.key} in the secrets bucket: the files of {bundle.node}, keys among them"
+
+
+@app.command("signing-key", epilog=NOTE)
+def signing_key(context: typer.Context) -> None:
+    """Print the public half of the key that signs manifests. Keep it where the bucket's writers cannot change it."""
+    from holdfast.engine.signing import public_half
+
+    session = session_of(context)
+    key = public_half(session.services.signing)
+    result({"signing_key": key}, lambda: [key.public_key.rstrip("\n")], as_json=session.as_json)

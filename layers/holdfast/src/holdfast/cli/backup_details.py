@@ -5,10 +5,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from holdfast.cli.render import facts, human_bytes, human_seconds, human_speed, moment, table
-from holdfast.engine.catalog import load_manifest
 from holdfast.engine.reading import read_if_there
+from holdfast.engine.services import Services
+from holdfast.engine.signing import load_signed
 from holdfast.engine.verification import find_report
 from holdfast.models.backup import DamageReport, Manifest, SecretsBundle, SnapshotSource, VerificationReport
+from holdfast.models.signature import SignatureState
 from holdfast.planning.naming import DAMAGED, backup_key, backup_prefix
 from holdfast.storage.base import ObjectReader
 
@@ -22,6 +24,7 @@ class BackupDetails:
     manifest: Manifest
     verification: VerificationReport | None
     damage: DamageReport | None
+    signature: SignatureState = "unchecked"
 
     @property
     def state(self) -> str:
@@ -32,14 +35,23 @@ class BackupDetails:
         return "sealed, not verified"
 
 
-def load_details(reader: ObjectReader, cluster: str, backup: str) -> BackupDetails:
-    manifest, _ = load_manifest(reader, cluster, backup)
-    return BackupDetails(manifest, find_report(reader, cluster, backup), _damage(reader, cluster, backup))
+def load_details(services: Services, cluster: str, backup: str) -> BackupDetails:
+    """RefusedError `manifest_signature_invalid`: nothing of such a manifest is shown."""
+    reader, signed = services.reader, load_signed(services, cluster, backup)
+    verification, damage = find_report(reader, cluster, backup), _damage(reader, cluster, backup)
+    return BackupDetails(signed.manifest, verification, damage, signed.signature)
 
 
 def _damage(reader: ObjectReader, cluster: str, backup: str) -> DamageReport | None:
     body = read_if_there(reader, backup_key(cluster, backup, DAMAGED))
     return DamageReport.model_validate_json(body) if body is not None else None
+
+
+SIGNATURES: dict[SignatureState, str] = {
+    "valid": "good: by a key that this installation trusts",
+    "missing": "missing: older than the signing key, or somebody removed it",
+    "unchecked": "not checked: this installation has no signing key",
+}
 
 
 def details(found: BackupDetails) -> "Iterator[RenderableType]":
@@ -93,6 +105,7 @@ def _lines(found: BackupDetails) -> Iterator[tuple[str, str]]:
     seconds = (snapshot.finished_at - snapshot.started_at).total_seconds()
     yield "backup", f"{manifest.backup_id} ({manifest.kind}) of cluster {manifest.cluster_id}"
     yield "state", found.state
+    yield "signature", SIGNATURES[found.signature]
     yield (
         "taken",
         f"{moment(snapshot.started_at)} in {human_seconds(seconds)}, {human_speed(snapshot.raw_size, seconds)}",

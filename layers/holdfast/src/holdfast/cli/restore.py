@@ -28,6 +28,7 @@ Mode = Literal["etcd", "full", "one-first", "new-hosts"]
 class Allowed(StrEnum):
     cluster_healthy = "cluster_healthy"
     backup_not_verified = "backup_not_verified"
+    manifest_unsigned = "manifest_unsigned"
     no_emergency_snapshot = "no_emergency_snapshot"
 
 

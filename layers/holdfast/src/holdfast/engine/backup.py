@@ -4,6 +4,7 @@ Each may be called again. A retry, a redrive or a second delivery finds what the
 same end.
 """
 
+import hashlib
 from contextlib import closing
 from datetime import datetime
 
@@ -14,8 +15,10 @@ from holdfast.engine.indexing import remove_names, tell_sealed
 from holdfast.engine.looking import etcd_of, look_at, node_transport
 from holdfast.engine.node_snapshot import snapshot_by_node
 from holdfast.engine.progress import ReportedProgress, enter
+from holdfast.engine.reading import read_if_there
 from holdfast.engine.secrets import bundle_secrets, nodes_with_secrets, remove_orphans, remove_secrets
 from holdfast.engine.services import Services
+from holdfast.engine.signing import put_signature
 from holdfast.engine.stored_head import read_stored_head
 from holdfast.engine.transfer import transfer_snapshot
 from holdfast.errors import PermanentError, RefusedError
@@ -30,6 +33,7 @@ from holdfast.planning.naming import (
     GZIPPED_SNAPSHOT,
     MANIFEST,
     RUNBOOK,
+    SIGNATURE,
     SNAPSHOT,
     VERIFIED,
     backup_id_of_run,
@@ -163,15 +167,28 @@ def _refuse_sealed(services: Services, run: BackupRun) -> None:
 
 
 def seal(services: Services, state: BackupState) -> Manifest:
-    """Check what the store holds, read the database's head from there, put the manifest. Only now the backup exists."""
+    """Check what the store holds, read the database's head from there, put the manifest. Only now the backup exists.
+
+    Where there is a key that signs, nothing is sealed without a signature: the errors of signing/base.py.
+    """
     run, snapshot = state.run, state.snapshot
     if snapshot is None:
         raise PermanentError("snapshot_missing", f"{run.run_id} has no snapshot to seal")
     enter(services, run, "Seal")
-    return put_manifest(services, load_plan(services, run), state, snapshot)
+    plan = services.reader.read(run_key(run.cluster_id, run.run_id, PLAN))
+    sha256 = hashlib.sha256(plan).hexdigest()
+    return put_manifest(services, BackupPlan.model_validate_json(plan), state, snapshot, plan_sha256=sha256)
 
 
-def put_manifest(services: Services, plan: BackupPlan, state: BackupState, snapshot: SnapshotObject) -> Manifest:
+def put_manifest(
+    services: Services,
+    plan: BackupPlan,
+    state: BackupState,
+    snapshot: SnapshotObject,
+    *,
+    plan_sha256: str,
+) -> Manifest:
+    """`plan_sha256` is that of the stored object with the plan."""
     run = state.run
     found = tuple(finding.text for finding in plan.findings if finding.level == "warn")
     manifest = Manifest(
@@ -187,9 +204,14 @@ def put_manifest(services: Services, plan: BackupPlan, state: BackupState, snaps
         database=read_stored_head(services.reader, snapshot),
         bundles=state.bundles,
         warnings=(*found, *state.notes),
+        plan_sha256=plan_sha256,
     )
     body = manifest.model_dump_json(indent=2).encode()
-    services.writer.put_if_absent(backup_key(run.cluster_id, run.backup_id, MANIFEST), body)
+    key = backup_key(run.cluster_id, run.backup_id, MANIFEST)
+    # A manifest of other bytes keeps its signature, and is refused below.
+    if read_if_there(services.reader, key) in (None, body):
+        put_signature(services, run.cluster_id, run.backup_id, body)
+    services.writer.put_if_absent(key, body)
     # After the manifest: the catalogue may know less than there is, never more.
     tell_sealed(services.writer, manifest)
     return manifest
@@ -238,6 +260,6 @@ def remove_backup(services: Services, cluster_id: str, backup: str) -> None:
     remove_names(services, cluster_id, backup)
     services.remover.remove(
         backup_key(cluster_id, backup, name)
-        for name in (MANIFEST, VERIFIED, DAMAGED, RUNBOOK, SNAPSHOT, GZIPPED_SNAPSHOT)
+        for name in (MANIFEST, SIGNATURE, VERIFIED, DAMAGED, RUNBOOK, SNAPSHOT, GZIPPED_SNAPSHOT)
     )
     remove_secrets(services, cluster_id, backup)

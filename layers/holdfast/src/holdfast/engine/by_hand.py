@@ -1,6 +1,6 @@
 """Beside every backup of nodes: how a person restores it on the day when there is no Holdfast, no stack, no table."""
 
-from holdfast.engine.restore.looking import chosen_backup
+from holdfast.engine.restore.looking import stored_backup
 from holdfast.engine.services import Services
 from holdfast.errors import HoldfastError
 from holdfast.models.run import BackupRun
@@ -13,7 +13,7 @@ def store_runbook(services: Services, run: BackupRun) -> tuple[str, ...]:
     knows its nodes."""
     try:
         spec = services.clusters.get(run.cluster_id)
-        backup = chosen_backup(services, run.cluster_id, run.backup_id)
+        backup = stored_backup(services, run.cluster_id, run.backup_id)
         page = runbook_of_backup(spec, backup, backup.manifest.sealed_at, services.buckets)
         if page is not None:
             key = backup_key(spec.id, run.backup_id, RUNBOOK)

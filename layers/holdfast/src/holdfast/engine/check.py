@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 from holdfast.engine.looking import Seen, look_at
 from holdfast.engine.services import Services
+from holdfast.engine.signing import signing_findings
 from holdfast.errors import RefusedError
 from holdfast.models.base import Model
 from holdfast.models.cluster import ClusterSpec
@@ -37,11 +38,11 @@ def check_cluster(services: Services, spec: ClusterSpec, check_id: str, *, wait:
     while isinstance(seen, Pending):
         wait(seen)
         seen = look_at(services, spec, check_id, seen)
-    return checked(spec.id, seen)
+    return checked(spec.id, seen, signing_findings(services.signing))
 
 
-def checked(cluster_id: str, seen: Seen) -> Checked:
-    findings, choice = list(seen.findings), None
+def checked(cluster_id: str, seen: Seen, more: tuple[Finding, ...] = ()) -> Checked:
+    findings, choice = [*seen.findings, *more], None
     try:
         choice = seen.choose()
     except RefusedError as error:

@@ -4,25 +4,26 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
-from holdfast.engine.catalog import load_manifest
 from holdfast.engine.readback import read_back, refuse_short_disk
+from holdfast.engine.services import Services
+from holdfast.engine.signing import SignedManifest, load_signed
 from holdfast.errors import PermanentError, RefusedError
-from holdfast.models.backup import Manifest
-from holdfast.planning.naming import MANIFEST
-from holdfast.storage.base import ObjectReader
+from holdfast.planning.naming import MANIFEST, SIGNATURE, backup_key
 
 DATABASE = "snapshot.db"
 
 
 def download(
-    reader: ObjectReader, cluster_id: str, backup: str, directory: Path, progress: Callable[[int], None] | None = None
-) -> tuple[Path, Manifest]:
-    """`snapshot.db` (mode 0600: it holds every Secret) and `manifest.json` in `directory`; the path of the first.
+    services: Services, cluster_id: str, backup: str, directory: Path, progress: Callable[[int], None] | None = None
+) -> tuple[Path, SignedManifest]:
+    """`snapshot.db` (mode 0600: it holds every Secret), `manifest.json` and, of a manifest whose signature was found
+    good, `manifest.sig` in `directory`; the path of the first.
 
-    RefusedError `file_exists` and `disk_short` before anything is written; DamagedError when the bytes are not those of
-    the manifest, and then no file is left.
+    RefusedError `manifest_signature_invalid`, `file_exists` and `disk_short` before anything is written; DamagedError
+    when the bytes are not those of the manifest, and then no file is left.
     """
-    manifest, body = load_manifest(reader, cluster_id, backup)
+    signed = load_signed(services, cluster_id, backup)
+    reader, manifest = services.reader, signed.manifest
     directory.mkdir(parents=True, exist_ok=True)
     target = directory / DATABASE
     _refuse_unfit(directory, target, manifest.snapshot.raw_size)
@@ -37,8 +38,10 @@ def download(
         raise PermanentError("file_not_written", f"{target}: {error.strerror}") from error
     finally:
         part.unlink(missing_ok=True)
-    (directory / MANIFEST).write_bytes(body)
-    return target, manifest
+    (directory / MANIFEST).write_bytes(signed.body)
+    if signed.signature == "valid":
+        (directory / SIGNATURE).write_bytes(reader.read(backup_key(cluster_id, backup, SIGNATURE)))
+    return target, signed
 
 
 def _refuse_unfit(directory: Path, target: Path, size: int) -> None:

@@ -26,6 +26,7 @@ from holdfast.models.run import (
 from holdfast.planning.failure import error_of, phase_of
 from holdfast.planning.naming import (
     GZIPPED_SNAPSHOT,
+    SIGNATURE,
     SNAPSHOT,
     backup_id_of_run,
     backup_key,
@@ -147,7 +148,7 @@ def _clean_up(services: Services, run: BackupRun) -> tuple[str, ...]:
         services.remover.remove([run_key(run.cluster_id, run.run_id, URLS)])
         entry = find_backup(services.reader, run.cluster_id, run.backup_id)
         if entry is None or entry.state == "unsealed":
-            names = (SNAPSHOT, GZIPPED_SNAPSHOT) if entry else ()
+            names = (SNAPSHOT, GZIPPED_SNAPSHOT, SIGNATURE) if entry else ()
             services.remover.remove(backup_key(run.cluster_id, run.backup_id, name) for name in names)
             remove_secrets(services, run.cluster_id, run.backup_id)
     except HoldfastError as error:

@@ -12,6 +12,7 @@ from holdfast.models.cluster import EtcdTransport, KubernetesTransport, NodeTran
 from holdfast.models.credentials import EtcdTls
 from holdfast.notify.base import Notifier
 from holdfast.schedules.base import Schedules
+from holdfast.signing.base import Signing
 from holdfast.state.base import ClusterRegistry, Leases, Runs
 from holdfast.storage.base import ObjectLocks, ObjectReader, ObjectRemover, ObjectWriter, UploadGrants
 from holdfast.transports.base import Transport
@@ -85,6 +86,10 @@ class Services(Protocol):
 
     @property
     def secrets_locks(self) -> ObjectLocks: ...
+
+    @property
+    def signing(self) -> Signing:
+        """What signs manifests, and whose signatures count."""
 
     @property
     def buckets(self) -> "Buckets":

@@ -11,6 +11,7 @@ from holdfast.engine.indexing import tell_damaged, tell_verified
 from holdfast.engine.progress import enter
 from holdfast.engine.readback import read_back, refuse_short_disk
 from holdfast.engine.services import Services
+from holdfast.engine.signing import signature_state
 from holdfast.errors import DamagedError, PermanentError, RefusedError
 from holdfast.etcd.format.inventory import read_summary
 from holdfast.etcd.format.source import FileSource
@@ -19,6 +20,7 @@ from holdfast.models.backup import DamageReport, Manifest, VerificationReport
 from holdfast.models.database import DatabaseSummary
 from holdfast.models.run import BackupRun
 from holdfast.planning.naming import DAMAGED, VERIFIED, backup_key
+from holdfast.signing.base import Signing
 from holdfast.storage.base import ObjectReader
 
 type Clock = Callable[[], datetime]
@@ -45,7 +47,13 @@ def verify_and_record(
     """
     try:
         report = verify_backup(
-            services.reader, cluster_id, backup, work_dir=work_dir, clock=services.clock, progress=progress
+            services.reader,
+            cluster_id,
+            backup,
+            signing=services.signing,
+            work_dir=work_dir,
+            clock=services.clock,
+            progress=progress,
         )
     except DamagedError as error:
         _record_damage(services, cluster_id, backup, error)
@@ -72,14 +80,17 @@ def verify_backup(
     cluster_id: str,
     backup: str,
     *,
+    signing: Signing,
     work_dir: Path,
     clock: Clock,
     progress: Callable[[int], None] | None = None,
 ) -> VerificationReport:
     """Needs free space for the unpacked database in `work_dir` (RefusedError `disk_short`); leaves nothing there.
-    DamagedError says what is wrong."""
+    DamagedError says what is wrong. RefusedError `manifest_signature_invalid` before anything is read: that is no
+    damage of this backup, and nothing that a listing or retention should hear of."""
     started = clock()
     manifest, body = load_manifest(reader, cluster_id, backup)
+    signature = signature_state(reader, signing, cluster_id, backup, body)
     refuse_short_disk(work_dir, manifest.snapshot.raw_size)
     with TemporaryFile(dir=work_dir) as file:
         read_back(reader, manifest.snapshot, file, progress=progress)
@@ -95,6 +106,7 @@ def verify_backup(
         manifest_sha256=hashlib.sha256(body).hexdigest(),
         seconds=round((finished - started).total_seconds(), 3),
         database=summary,
+        signature=signature,
     )
 
 

@@ -5,6 +5,7 @@ from typing import Literal
 from holdfast.models.base import BackupId, ClusterId, Model, RunId, Sha256Hex, StoredModel, Utc
 from holdfast.models.database import DatabaseHead, DatabaseSummary
 from holdfast.models.node import Certificate
+from holdfast.models.signature import SignatureState
 
 Kind = Literal["recurring", "manual"]
 TransportKind = Literal["etcd", "ssh", "ssm", "kubernetes"]
@@ -65,7 +66,11 @@ class SecretsBundle(StoredModel):
 
 
 class Manifest(StoredModel):
-    """Put last, once, conditionally: a backup without one does not exist."""
+    """Put last, once, conditionally: a backup without one does not exist.
+
+    `plan_sha256` is that of the run's `plan.json` (`emergency.json` for the backup that a restore makes first), which
+    says how the nodes were laid out; None in manifests of an older Holdfast.
+    """
 
     schema_version: Literal[1] = 1
     cluster_id: ClusterId
@@ -79,11 +84,12 @@ class Manifest(StoredModel):
     database: DatabaseHead
     bundles: tuple[SecretsBundle, ...] = ()
     warnings: tuple[str, ...] = ()
+    plan_sha256: Sha256Hex | None = None
 
 
 class VerificationReport(StoredModel):
     """`verified.json`: what was found when the object was read back whole. Its existence is what makes a backup
-    verified."""
+    verified. `signature` is what was known of the manifest's then."""
 
     schema_version: Literal[1] = 1
     cluster_id: ClusterId
@@ -92,6 +98,7 @@ class VerificationReport(StoredModel):
     manifest_sha256: Sha256Hex
     seconds: float
     database: DatabaseSummary
+    signature: SignatureState = "unchecked"
 
 
 class DamageReport(StoredModel):

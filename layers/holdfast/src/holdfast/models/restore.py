@@ -17,13 +17,14 @@ from holdfast.models.etcd import EndpointFailure
 from holdfast.models.node import NodePath, NodeStep, Words
 from holdfast.models.plan import Finding
 from holdfast.models.run import BackupState, CaughtError, ErrorInfo, ExecutionName, Outcome, Pending
+from holdfast.models.signature import SignatureState
 
 Change = Literal["restore", "replace-member"]
 # etcd: the database, on every member at once. full: the database and the secrets bundles (PKI, manifests, keys).
 # one-first: the database on one member; the others join it as learners. new-hosts: full, onto hosts with nothing.
 RestoreMode = Literal["etcd", "full", "one-first", "new-hosts"]
 # Guardrails that an operator may lift by name; no other one can be lifted.
-Allowance = Literal["cluster_healthy", "backup_not_verified", "no_emergency_snapshot"]
+Allowance = Literal["cluster_healthy", "backup_not_verified", "manifest_unsigned", "no_emergency_snapshot"]
 ChangePhase = Literal["Shutdown", "Restore", "RestartCluster", "Finished", "Rollback"]
 CHANGE_PHASES: tuple[ChangePhase, ...] = ("Shutdown", "Restore", "RestartCluster", "Finished")
 StepName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{1,40}$")]
@@ -135,7 +136,8 @@ class RestoreStep(Model):
 class RestorePlan(Model):
     """`revision`, `hash` and `counts` are the backup's own: what the restored database is held against. `emergency` is
     the backup that was made of what still answered before anything was touched, None when nothing did or when none
-    could be made, which was allowed then."""
+    could be made, which was allowed then. `manifest_sha256` is that of the backup's manifest, whose `signature` was
+    looked at; the hashes in the steps are that manifest's, and nobody reads it again."""
 
     schema_version: Literal[1] = 1
     job: Change
@@ -148,6 +150,8 @@ class RestorePlan(Model):
     driver: str
     transport: TransportKind
     emergency: BackupId | None = None
+    signature: SignatureState = "unchecked"
+    manifest_sha256: str = ""
     snapshot_key: str = ""
     bundle_keys: dict[str, str] = Field(default_factory=dict)
     revision: int = 0

@@ -16,6 +16,7 @@ _BACKUP_ID_LENGTH = len("20261120T154300Z-r-1a2b3c")
 SNAPSHOT = "snapshot.db.zst"
 GZIPPED_SNAPSHOT = "snapshot.db.gz"
 MANIFEST = "manifest.json"
+SIGNATURE = "manifest.sig"
 VERIFIED = "verified.json"
 DAMAGED = "damaged.json"
 RUNBOOK = "runbook.md"

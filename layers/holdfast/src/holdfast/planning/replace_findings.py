@@ -11,7 +11,7 @@ from holdfast.models.node import NodeSurvey
 from holdfast.models.plan import Finding
 from holdfast.models.restore import ChangeRequest
 from holdfast.planning.quorum import Tally, healthy_voters, tally
-from holdfast.planning.restore_backup_checks import expiring
+from holdfast.planning.restore_backup_checks import expiring, signature
 from holdfast.planning.restore_findings import ordered
 from holdfast.planning.restore_node_checks import LOG_BYTES, root, unfinished
 from holdfast.planning.restore_seen import ChosenBackup, RestoreSeen, node_names, restored
@@ -223,3 +223,4 @@ def _files(seen: RestoreSeen, node: str, backup: ChosenBackup | None) -> Iterato
             code="files_from_backup",
             text=f"{node} has lost its files and gets those of the backup {backup.manifest.backup_id}",
         )
+        yield from signature(backup)

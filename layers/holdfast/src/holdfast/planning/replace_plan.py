@@ -61,6 +61,8 @@ def plan_replacement(
         driver=spec.driver,
         transport=spec.transport.kind,
         emergency=emergency,
+        signature=files.signature if files else "unchecked",
+        manifest_sha256=files.manifest_sha256 if files else "",
         bundle_keys={new.node: new.bundle.key} if new.bundle else {},
         allowed=request.allow,
         findings=findings,

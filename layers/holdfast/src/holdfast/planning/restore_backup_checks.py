@@ -34,6 +34,18 @@ def state(backup: ChosenBackup) -> Iterator[Finding]:
         )
 
 
+def signature(backup: ChosenBackup) -> Iterator[Finding]:
+    """A signature that is not good raised before anything was looked at; here is the one that is not there."""
+    if backup.signature == "missing":
+        yield Finding(
+            level="refuse",
+            code="manifest_unsigned",
+            text=f"the manifest of {backup.manifest.backup_id} has no signature, and this installation signs its own",
+            hint="Older than the signing key? To restore it all the same: --allow manifest_unsigned. Otherwise look "
+            "who wrote into the bucket.",
+        )
+
+
 def members(seen: RestoreSeen, backup: ChosenBackup) -> Iterator[Finding]:
     """Another set of members is legitimate, as on fewer hosts; it is worth a word, as it may be another cluster."""
     before = set(backup.manifest.database.members)

@@ -26,6 +26,7 @@ def _all(
     spec: ClusterSpec, seen: RestoreSeen, backup: ChosenBackup, request: ChangeRequest, now: datetime
 ) -> Iterator[Finding]:
     yield from of_backup.state(backup)
+    yield from of_backup.signature(backup)
     yield from of_nodes.unreachable(spec, seen, backup)
     yield from of_nodes.root(seen)
     yield from of_nodes.unfinished(seen)

@@ -60,6 +60,8 @@ def plan_restore(
         driver=spec.driver,
         transport=spec.transport.kind,
         emergency=emergency,
+        signature=backup.signature,
+        manifest_sha256=backup.manifest_sha256,
         snapshot_key=manifest.snapshot.key,
         bundle_keys={node.node: node.bundle.key for node in nodes if node.bundle},
         revision=revision,

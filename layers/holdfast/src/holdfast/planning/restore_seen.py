@@ -10,17 +10,21 @@ from holdfast.models.etcd import EndpointFailure, EtcdFacts, Member
 from holdfast.models.node import NodeSurvey
 from holdfast.models.plan import BackupPlan
 from holdfast.models.restore import RestoreFacts, RestoreMode
+from holdfast.models.signature import SignatureState
 
 
 @dataclass(frozen=True)
 class ChosenBackup:
     """`state` is what the listing says, `verified` the report of its read-back, `plan` the plan that it was made by:
-    with the nodes as they were, when it was made through nodes."""
+    with the nodes as they were, when it was made through nodes. `signature` is the manifest's, which has the SHA-256
+    `manifest_sha256`."""
 
     state: State
     manifest: Manifest
     verified: VerificationReport | None = None
     plan: BackupPlan | None = None
+    signature: SignatureState = "unchecked"
+    manifest_sha256: str = ""
 
     def bundle_of(self, node: str) -> SecretsBundle | None:
         return next((bundle for bundle in self.manifest.bundles if bundle.node == node), None)

@@ -4,6 +4,7 @@ import shlex
 from collections.abc import Iterator
 
 from holdfast.models.restore import NodeCommand, RestorePlan
+from holdfast.planning.naming import MANIFEST, SIGNATURE
 from holdfast.planning.runbook_blocks import HAND, code, together
 
 _WORK = "$HOME/holdfast-restore"
@@ -85,3 +86,30 @@ def _snapshot(plan: RestorePlan, command: NodeCommand, bucket: str) -> Iterator[
     )
     sha256, size = command.values["sha256"], command.values["raw_size"]
     yield f"Go on when the size is {size}, and both hashes are `{sha256}`. Otherwise use another backup."
+    yield from _signature(plan)
+
+
+def _signature(plan: RestorePlan) -> Iterator[str]:
+    """This page lies in the same bucket as what it would check: the public key comes from elsewhere, and what is
+    compared are the signed hash and that of the file at hand."""
+    key = shlex.quote(plan.snapshot_key.rpartition("/")[0])
+    yield (
+        "Whose backup is it? Put the public key of the installation, which you keep outside of the bucket (`holdfast "
+        f"backup signing-key` or `aws kms get-public-key` gave it), into `{_WORK}/signing-key.pem`."
+    )
+    yield together(
+        [
+            "if [ -f signing-key.pem ]; then",
+            f'aws s3 cp "s3://$SNAPSHOTS/"{key}/{MANIFEST} {MANIFEST} &&',
+            f'aws s3 cp "s3://$SNAPSHOTS/"{key}/{SIGNATURE} {SIGNATURE} &&',
+            rf"""sed -n 's/.*"signature": *"\([^"]*\)".*/\1/p' {SIGNATURE} | openssl base64 -d -A >manifest.der &&""",
+            f"openssl dgst -sha256 -verify signing-key.pem -signature manifest.der {MANIFEST} &&",
+            f"""grep -F "$(head -c -32 snapshot.db | sha256sum | cut -d ' ' -f 1)" {MANIFEST}""",
+            "else echo 'not checked: there is no signing-key.pem here'; fi",
+        ]
+    )
+    yield (
+        "Go on when it says `Verified OK`, and the line `sha256` of the manifest after it. `Verification Failure`, or "
+        "no such line: somebody else wrote this backup. Use another one, and look who writes into the bucket. A backup "
+        "that is older than the signing key has no signature; whether you trust it is yours to say."
+    )

@@ -4,6 +4,7 @@ It is an ordinary backup, sealed and listed, so that a restore that was a mistak
 restore's own plan waits beside that of the backup: it is the run's plan when the backup is there, or may be missing.
 """
 
+import hashlib
 from contextlib import closing
 
 from holdfast.drivers.registry import driver_of
@@ -27,7 +28,13 @@ from holdfast.planning.node_facts import unusable_nodes
 from holdfast.planning.restore_seen import RestoreSeen
 
 # What ails stores of ours may be well at the next look. All else was tried on its node as often as it is.
-_OURS = ("secrets_unavailable", "state_unavailable", "storage_bytes_changed", "storage_unavailable")
+_OURS = (
+    "secrets_unavailable",
+    "state_unavailable",
+    "storage_bytes_changed",
+    "signing_unavailable",
+    "storage_unavailable",
+)
 
 
 class Emergency(Model):
@@ -88,7 +95,8 @@ def take(services: Services, spec: ClusterSpec, run: ChangeRun, plan: BackupPlan
     with closing(services.nodes(transport_of(spec))) as transport:
         state = snapshot_by_node(services, transport, driver_of(spec.driver), plan, state)
     if state.pending is None and state.snapshot is not None:
-        put_manifest(services, plan, state, state.snapshot)
+        stored = services.reader.read(run_key(run.cluster_id, run.run_id, EMERGENCY))
+        put_manifest(services, plan, state, state.snapshot, plan_sha256=hashlib.sha256(stored).hexdigest())
     return state
 
 

@@ -1,5 +1,7 @@
 """Started, the first half: what the nodes, their members and the backup tell, before anything is decided."""
 
+import hashlib
+import json
 from contextlib import closing
 
 from holdfast.drivers.registry import driver_of
@@ -7,9 +9,12 @@ from holdfast.engine.catalog import find_backup, load_manifest, look_at_objects
 from holdfast.engine.node_facts import NodesTold, look_at_nodes
 from holdfast.engine.node_steps import first_step, look, report_of
 from holdfast.engine.reading import read_if_there
+from holdfast.engine.restore.stored import EMERGENCY, PLAN
 from holdfast.engine.services import Services
+from holdfast.engine.signing import SignedManifest, load_signed
 from holdfast.engine.verification import find_report
 from holdfast.errors import HoldfastError, PermanentError, RefusedError
+from holdfast.models.backup import Manifest
 from holdfast.models.cluster import ClusterSpec, SshTransport, SsmTransport
 from holdfast.models.command import Command
 from holdfast.models.etcd import EndpointFailure
@@ -23,7 +28,14 @@ from holdfast.planning.waiting import next_wait
 
 PHASE = "Started"
 # Of a manifest: another backup may do as well.
-_NOT_TO_BE_READ = ("backup_of_other_cluster", "backup_unknown", "manifest_invalid", "manifest_newer")
+_NOT_TO_BE_READ = (
+    "backup_plan_changed",
+    "backup_of_other_cluster",
+    "backup_unknown",
+    "manifest_invalid",
+    "manifest_newer",
+    "manifest_signature_invalid",
+)
 
 
 def transport_of(spec: ClusterSpec) -> SshTransport | SsmTransport:
@@ -123,16 +135,32 @@ def _seen(
 
 
 def chosen_backup(services: Services, cluster_id: str, backup_id: str) -> ChosenBackup:
-    """What is stored of it. PermanentError `backup_unknown`, and the codes of engine/catalog.py: load_manifest."""
-    manifest, _ = load_manifest(services.reader, cluster_id, backup_id)
+    """What is stored of it, for a restore: nothing that the manifest says is believed before its signature.
+    PermanentError `backup_unknown`, and the codes of engine/signing.py: load_signed."""
+    return _stored(services, load_signed(services, cluster_id, backup_id))
+
+
+def stored_backup(services: Services, cluster_id: str, backup_id: str) -> ChosenBackup:
+    """The same for a page about it: nobody asked for its signature."""
+    manifest, body = load_manifest(services.reader, cluster_id, backup_id)
+    return _stored(services, SignedManifest(manifest, body, "unchecked"))
+
+
+def _stored(services: Services, signed: SignedManifest) -> ChosenBackup:
+    manifest = signed.manifest
+    cluster_id, backup_id = manifest.cluster_id, manifest.backup_id
     entry = find_backup(services.reader, cluster_id, backup_id)
     if entry is None:
         raise PermanentError("backup_unknown", f"cluster {cluster_id} has no backup {backup_id}")
+    verified = find_report(services.reader, cluster_id, backup_id)
     return ChosenBackup(
         state=entry.state,
         manifest=manifest,
-        verified=find_report(services.reader, cluster_id, backup_id),
-        plan=_plan_of(services, cluster_id, manifest.run_id),
+        # A report about other bytes is none about these.
+        verified=verified if verified and verified.manifest_sha256 == signed.sha256 else None,
+        plan=_plan_of(services, manifest),
+        signature=signed.signature,
+        manifest_sha256=signed.sha256,
     )
 
 
@@ -155,6 +183,34 @@ def newest_files(services: Services, cluster_id: str, node: str) -> ChosenBackup
     return None
 
 
-def _plan_of(services: Services, cluster_id: str, run_id: str) -> BackupPlan | None:
-    body = read_if_there(services.reader, run_key(cluster_id, run_id, "plan.json"))
-    return BackupPlan.model_validate_json(body) if body is not None else None
+def _plan_of(services: Services, manifest: Manifest) -> BackupPlan | None:
+    """A restore's emergency backup has its plan beside that of its run.
+
+    RefusedError `backup_plan_changed` for a plan that is not the one which the manifest tells of: a restore takes from
+    it where the files of lost nodes go.
+    """
+    found = False
+    for name, parse in ((PLAN, _own_plan), (EMERGENCY, _emergency_plan)):
+        body = read_if_there(services.reader, run_key(manifest.cluster_id, manifest.run_id, name))
+        if body is None:
+            continue
+        found = True
+        if manifest.plan_sha256 in (None, hashlib.sha256(body).hexdigest()) and (plan := parse(body)):
+            return plan
+    if found and manifest.plan_sha256:
+        raise RefusedError(
+            "backup_plan_changed",
+            f"{run_key(manifest.cluster_id, manifest.run_id, PLAN)} is not the plan that the backup "
+            f"{manifest.backup_id} was made by",
+            hint="Somebody wrote into the bucket: look who. Use another backup, or an older version of this object.",
+        )
+    return None
+
+
+def _own_plan(body: bytes) -> BackupPlan | None:
+    """None for the plan of a restore, which names its job."""
+    return None if "job" in json.loads(body) else BackupPlan.model_validate_json(body)
+
+
+def _emergency_plan(body: bytes) -> BackupPlan:
+    return BackupPlan.model_validate(json.loads(body)["backup"])

@@ -89,7 +89,7 @@ def _prove(
 ) -> Restored:
     view.step("Download it, restore it into a throw-away member, compare")
     view.progress("downloading")
-    path, _ = download(services.reader, CLUSTER_ID, manifest.backup_id, folder.work / "download")
+    path, _ = download(services, CLUSTER_ID, manifest.backup_id, folder.work / "download")
     view.progress("restoring with etcdutl")
     restored = restore_and_compare(path, folder.work / "restored", source.client(), manifest, report)
     found = restored.comparison

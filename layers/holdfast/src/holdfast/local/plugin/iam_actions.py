@@ -188,8 +188,10 @@ def _secretsmanager(call: Call) -> list[Check]:
 
 
 def _kms(call: Call) -> list[Check]:
-    key = call.parameters.get("KeyId")
-    return [Check(f"kms:{call.operation}", call.arns("kms", key) if key else "*")]
+    p = call.parameters
+    named = {"SigningAlgorithm": "kms:SigningAlgorithm", "MessageType": "kms:MessageType"}
+    context = {key: str(p[name]) for name, key in named.items() if p.get(name)}
+    return [Check(f"kms:{call.operation}", call.arns("kms", p["KeyId"]) if p.get("KeyId") else "*", context)]
 
 
 def _events(call: Call) -> list[Check]:

@@ -1,0 +1,1 @@
+"""The key that signs manifests, and the keys whose signatures are believed."""
