@@ -81,6 +81,8 @@ ARGUMENTS = {
     "backup run": ["prod-1"],
     "backup list": ["prod-1"],
     "backup index": ["prod-1"],
+    "backup hold": ["prod-1", "BACKUP", "--reason", "before the move"],
+    "backup unhold": ["prod-1", "BACKUP"],
     "backup show": ["prod-1", "BACKUP"],
     "backup verify": ["prod-1", "latest"],
     "backup download": ["prod-1", "BACKUP", "DIR"],
@@ -120,6 +122,6 @@ def test_the_keys_of_every_json_value_are_those_of_the_table(
 
 
 def test_the_table_was_read() -> None:
-    assert KEYS["backup show"] == {"manifest", "signature", "verification", "damage"}
+    assert KEYS["backup show"] == {"manifest", "signature", "verification", "damage", "hold", "locks"}
     assert KEYS["restore plan"] == {"plan", "digest", "refused", "scripts"}
     assert len(KEYS) > 30

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from holdfast.cli import backup_catalog
+from holdfast.cli import backup_catalog, backup_holding
 from holdfast.cli.cluster import ClusterArgument
 from holdfast.cli.context import Session, session_of
 from holdfast.cli.options import NOTE
@@ -49,11 +49,13 @@ def run_backup(
 
 app.command("list", epilog=NOTE)(backup_catalog.list_of_backups)
 app.command("index", epilog=NOTE)(backup_catalog.index_backups)
+app.command("hold", epilog=NOTE)(backup_holding.hold_backup)
+app.command("unhold", epilog=NOTE)(backup_holding.unhold_backup)
 
 
 @app.command(epilog=NOTE)
 def show(context: typer.Context, cluster: ClusterArgument, backup: BackupArgument) -> None:
-    """Show a backup: where it came from, what is in it, what its verification found."""
+    """Show a backup: where it came from, what is in it, what its verification found, what keeps it."""
     from holdfast.cli.backup_details import details, load_details
 
     session = session_of(context)
@@ -64,6 +66,8 @@ def show(context: typer.Context, cluster: ClusterArgument, backup: BackupArgumen
             "signature": found.signature,
             "verification": found.verification,
             "damage": found.damage,
+            "hold": found.hold,
+            "locks": backup_holding.as_values(found.protected),
         },
         lambda: details(found),
         as_json=session.as_json,

@@ -4,15 +4,17 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from holdfast.cli.backup_holding import hold_line, protection_table
 from holdfast.cli.render import facts, human_bytes, human_seconds, human_speed, moment, table
+from holdfast.engine.holding import Protected, hold_of, protection
 from holdfast.engine.reading import read_if_there
 from holdfast.engine.services import Services
 from holdfast.engine.signing import load_signed
 from holdfast.engine.verification import find_report
-from holdfast.models.backup import DamageReport, Manifest, SecretsBundle, SnapshotSource, VerificationReport
+from holdfast.models.backup import DamageReport, Hold, Manifest, SecretsBundle, SnapshotSource, VerificationReport
 from holdfast.models.signature import SignatureState
 from holdfast.planning.naming import DAMAGED, backup_key, backup_prefix
-from holdfast.storage.base import ObjectReader
+from holdfast.storage.base import LockState, ObjectReader
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -24,7 +26,9 @@ class BackupDetails:
     manifest: Manifest
     verification: VerificationReport | None
     damage: DamageReport | None
-    signature: SignatureState = "unchecked"
+    signature: SignatureState
+    hold: Hold | None
+    protected: tuple[Protected, ...]
 
     @property
     def state(self) -> str:
@@ -37,9 +41,15 @@ class BackupDetails:
 
 def load_details(services: Services, cluster: str, backup: str) -> BackupDetails:
     """RefusedError `manifest_signature_invalid`: nothing of such a manifest is shown."""
-    reader, signed = services.reader, load_signed(services, cluster, backup)
-    verification, damage = find_report(reader, cluster, backup), _damage(reader, cluster, backup)
-    return BackupDetails(signed.manifest, verification, damage, signed.signature)
+    signed = load_signed(services, cluster, backup)
+    return BackupDetails(
+        signed.manifest,
+        find_report(services.reader, cluster, backup),
+        _damage(services.reader, cluster, backup),
+        signed.signature,
+        hold_of(services, cluster, backup),
+        protection(services, cluster, backup),
+    )
 
 
 def _damage(reader: ObjectReader, cluster: str, backup: str) -> DamageReport | None:
@@ -59,6 +69,10 @@ def details(found: BackupDetails) -> "Iterator[RenderableType]":
     if found.manifest.bundles:
         yield ""
         yield bundle_table(found.manifest.bundles)
+        yield ""
+    if any(each.state != LockState() for each in found.protected):
+        yield ""
+        yield protection_table(found.protected)
         yield ""
     for warning in found.manifest.warnings:
         yield f"warning: {warning}"
@@ -124,4 +138,5 @@ def _lines(found: BackupDetails) -> Iterator[tuple[str, str]]:
         yield "keys", f"{database.live_keys} live, {database.records} records, {len(database.resources)} resources"
     yield "sha256", snapshot.sha256
     yield "object", snapshot.key
+    yield "held", hold_line(found.hold)
     yield "secrets", _bundles_line(manifest)

@@ -112,6 +112,14 @@ class DamageReport(StoredModel):
     message: str
 
 
+class Hold(StoredModel):
+    """The content of a hold's marker, for people: its key alone is what holds."""
+
+    held_by: str = ""
+    held_at: Utc | None = None
+    reason: str = ""
+
+
 class BackupEntry(Model):
     """One row of a listing: what LIST calls alone can tell. `size` is the compressed object, 0 when it is missing.
 
