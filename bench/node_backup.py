@@ -27,7 +27,8 @@ class NodeServices(BenchServices):
     def __init__(self, job: Job, secrets: Target, transport: SshTransport, key: SshKey) -> None:
         super().__init__(job)
         self.secrets_reader = self.secrets_remover = bucket_of(secrets)
-        self.secrets_grants, self.buckets = grants_of(secrets), Buckets(job.target["bucket"], secrets.bucket)
+        self.secrets_grants = grants_of(secrets)
+        self.buckets = lambda _: Buckets(job.target["bucket"], secrets.bucket)
         self._key = key
         self.clusters.put(ClusterSpec(id=CLUSTER, driver="kubeadm", transport=transport), replace=True)
 

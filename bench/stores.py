@@ -11,6 +11,7 @@ from typing import Any
 import boto3
 
 from bench.problem import BenchError
+from holdfast.models.storage import StorageSpec
 from holdfast.storage.s3_client import Checksums, s3_client
 
 # The stores are those of the tests, which are no package of the product's.
@@ -37,7 +38,7 @@ class Target:
         session = boto3.Session(
             aws_access_key_id=self.access_key, aws_secret_access_key=self.secret_key, region_name=REGION
         )
-        return s3_client(session, endpoint_url=self.url, checksums=self.checksums)
+        return s3_client(session, StorageSpec(checksums=self.checksums), endpoint_url=self.url)
 
     @property
     def environment(self) -> dict[str, str]:

@@ -86,7 +86,7 @@ class BenchServices:
         self.reader = self.writer = self.remover = self.bucket
         self.secrets_reader = self.secrets_remover = self.bucket
         self.locks = self.secrets_locks = S3Locks(target.client(), target.bucket)
-        self.secrets_grants, self.buckets = self.grants, Buckets(target.bucket, target.bucket)
+        self.secrets_grants, self.buckets = self.grants, lambda _: Buckets(target.bucket, target.bucket)
         self.clusters, self.leases, self.runs = MemoryClusters(), MemoryLeases(), MemoryRuns()
         self.credentials = MemoryCredentials({SECRET: json.dumps(job.tls)})
         self.schedules, self.executions, self.changes = MemorySchedules(), MemoryExecutions(), MemoryExecutions()
@@ -115,7 +115,10 @@ class BenchServices:
 
 
 def bucket_of(target: Target) -> S3Bucket:
-    return S3Bucket(target.client(), target.bucket, checksums=target.checksums)
+    # Of the stores that a measurement runs against, the one without checksums has no conditional puts either.
+    return S3Bucket(
+        target.client(), target.bucket, checksums=target.checksums, conditional_puts=target.checksums == "sha256"
+    )
 
 
 def grants_of(target: Target) -> S3Grants:

@@ -2,7 +2,9 @@
 
 import http.client
 import socket
+import ssl
 import struct
+import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -21,7 +23,9 @@ class HttpFault:
 
     "answer": an S3 error in place of the server's answer. "reset": the connection is reset after half of the request's
     body. "cut": the server's answer loses the second half of its body. "lose": the server does its work and the
-    connection is closed without an answer. "flip": one bit of the request's body changes on the way.
+    connection is closed without an answer. "flip": one bit of the request's body changes on the way. `unless` is a
+    header, in small letters and as it must be, that keeps a request from the fault: what a bucket policy demands.
+    `headers` are those of the answer in the server's place.
     """
 
     method: str
@@ -30,6 +34,8 @@ class HttpFault:
     times: int = 1
     status: int = 503
     code: str = "SlowDown"
+    unless: tuple[str, str] | None = None
+    headers: tuple[tuple[str, str], ...] = ()
     met: int = field(default=0)
 
 
@@ -37,27 +43,36 @@ class HttpFault:
 class FaultProxy:
     url: str
     requests: list[str] = field(default_factory=list)
+    headers: list[dict[str, str]] = field(default_factory=list)
 
 
 @contextmanager
-def fault_proxy(upstream: str, faults: Sequence[HttpFault]) -> Iterator[FaultProxy]:
-    """A proxy for `upstream` (http://host:port). `requests` lists what came by, "METHOD target"."""
+def fault_proxy(
+    upstream: str, faults: Sequence[HttpFault] = (), *, tls: ssl.SSLContext | None = None
+) -> Iterator[FaultProxy]:
+    """A proxy for `upstream` (http://host:port), which with `tls` speaks HTTPS itself. `requests` lists what came by,
+    "METHOD target", and `headers` what was in it, names in small letters."""
     proxy = FaultProxy(url="")
     lock = threading.Lock()
     host = urlsplit(upstream).netloc
 
-    def due(method: str, target: str) -> HttpFault | None:
+    def due(method: str, target: str, headers: dict[str, str]) -> HttpFault | None:
         with lock:
             proxy.requests.append(f"{method} {target}")
+            proxy.headers.append(headers)
             for fault in faults:
+                if fault.unless and headers.get(fault.unless[0]) == fault.unless[1]:
+                    continue
                 if fault.method == method and fault.target in target and fault.met < fault.times:
                     fault.met += 1
                     return fault
         return None
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(_ProxyHandler, host, due))
+    server = _Server(("127.0.0.1", 0), partial(_ProxyHandler, host, due))
     server.daemon_threads = True
-    proxy.url = f"http://127.0.0.1:{server.server_address[1]}"
+    if tls is not None:
+        server.socket = tls.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
+    proxy.url = f"http{'s' if tls else ''}://127.0.0.1:{server.server_address[1]}"
     thread = threading.Thread(target=server.serve_forever, args=(POLL_S,), daemon=True)
     thread.start()
     try:
@@ -68,15 +83,23 @@ def fault_proxy(upstream: str, faults: Sequence[HttpFault]) -> Iterator[FaultPro
         thread.join()
 
 
+class _Server(ThreadingHTTPServer):
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """A client that trusts somebody else ends the handshake: the test sees it there."""
+        if not isinstance(sys.exception(), ssl.SSLError):
+            super().handle_error(request, client_address)
+
+
 class _ProxyHandler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
-    def __init__(self, upstream: str, due: Callable[[str, str], HttpFault | None], *request: Any) -> None:
+    def __init__(self, upstream: str, due: Callable[..., HttpFault | None], *request: Any) -> None:
         self._upstream, self._due = upstream, due
         super().__init__(*request)  # handles the request
 
     def _handle(self) -> None:
-        fault = self._due(self.command, self.path)
+        headers = {name.lower(): value for name, value in self.headers.items()}
+        fault = self._due(self.command, self.path, headers)
         length = int(self.headers.get("Content-Length", 0))
         if fault is not None and fault.act == "reset":
             self.rfile.read(length // 2)
@@ -101,6 +124,8 @@ class _ProxyHandler(BaseHTTPRequestHandler):
     def _answer(self, fault: HttpFault) -> None:
         body = f"<?xml version='1.0'?><Error><Code>{fault.code}</Code><Message>on demand</Message></Error>".encode()
         self.send_response(fault.status)
+        for header in fault.headers:
+            self.send_header(*header)
         self.send_header("Content-Type", "application/xml")
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()

@@ -2,7 +2,7 @@
 
 import os
 import ssl
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from http.client import HTTPConnection, HTTPSConnection
 from typing import Any, Literal
@@ -50,7 +50,14 @@ def sent(store: Granted) -> tuple[str, tuple[SentPart, ...]]:
     return upload_id, store.grants.sent_parts(KEY, upload_id)
 
 
-def over_http(url: SecretStr, body: bytes | None, *, content_md5: str = "", ca: str = "") -> tuple[int, bytes]:
+def over_http(
+    url: SecretStr,
+    body: bytes | None,
+    *,
+    content_md5: str = "",
+    ca: str = "",
+    headers: Mapping[str, str] | None = None,
+) -> tuple[int, bytes]:
     """What curl sends with -T, Content-MD5 and an empty Content-Type: no header that botocore would add. `ca` is the
     authority (PEM) of an https URL."""
     parts = urlsplit(url.get_secret_value())
@@ -60,9 +67,9 @@ def over_http(url: SecretStr, body: bytes | None, *, content_md5: str = "", ca: 
         connection: HTTPConnection = HTTPSConnection(parts.hostname, parts.port, timeout=20, context=trusted)
     else:
         connection = HTTPConnection(parts.hostname, parts.port, timeout=20)
-    headers = {"Content-MD5": content_md5} if content_md5 else {}
+    sent = {**(headers or {}), **({"Content-MD5": content_md5} if content_md5 else {})}
     try:
-        connection.request("GET" if body is None else "PUT", f"{parts.path}?{parts.query}", body, headers)
+        connection.request("GET" if body is None else "PUT", f"{parts.path}?{parts.query}", body, sent)
         answer = connection.getresponse()
         return answer.status, answer.read()
     finally:

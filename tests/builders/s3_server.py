@@ -12,6 +12,7 @@ from moto.core.models import DEFAULT_ACCOUNT_ID
 from moto.s3.models import s3_backends
 from moto.server import ThreadedMotoServer
 
+from holdfast.models.storage import StorageSpec
 from holdfast.storage.s3_client import Checksums, s3_config
 
 # One for all tests: it keeps the model of S3, which takes many times as long to read as a client to make.
@@ -40,7 +41,7 @@ def client_of(
 ) -> Any:
     """`ca_file` is the authority of an https `url`, None for those that the machine trusts."""
     fewer = Config(retries={"mode": "standard", "total_max_attempts": attempts}, read_timeout=5, connect_timeout=2)
-    config = s3_config(checksums, path_style=True).merge(fewer)
+    config = s3_config(StorageSpec(checksums=checksums, addressing="path")).merge(fewer)
     return session.client("s3", endpoint_url=url, config=config, verify=str(ca_file) if ca_file else None)
 
 

@@ -75,7 +75,10 @@ class MemoryServices:
 
     signing: Signing = field(default_factory=lambda: Signing(MemorySigningKey()))
     transport: Transport | None = None
-    buckets: Buckets = field(default_factory=lambda: Buckets("snapshots", "secrets"))
+
+    @property
+    def buckets(self) -> Callable[[str], Buckets]:
+        return lambda _cluster_id: Buckets("snapshots", "secrets")
 
     @cached_property
     def grants(self) -> MemoryGrants:

@@ -33,7 +33,9 @@ class Site:
     def bucket(self, *, versioned: bool = False, locks: bool = False) -> S3Bucket:
         """A new one."""
         client = self.client()
-        return S3Bucket(client, new_bucket(client, versioned=versioned, locks=locks), checksums=self.checksums)
+        name = new_bucket(client, versioned=versioned, locks=locks)
+        # Of these services the one without checksums ignores conditions too.
+        return S3Bucket(client, name, checksums=self.checksums, conditional_puts=self.checksums == "sha256")
 
     def granted(self, *, versioned: bool = False) -> Granted:
         """A new bucket, and whoever holds a URL of it."""

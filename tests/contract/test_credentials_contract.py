@@ -19,7 +19,7 @@ from holdfast.local.pki import issue_ca
 NAME = "holdfast/prod-1/etcd"
 MARK = "c2VjcmV0LW1hcms"
 
-KINDS = ["etcd_tls", "ssh_key", "kubernetes"]
+KINDS = ["etcd_tls", "ssh_key", "kubernetes", "store_keys"]
 
 type Put = Callable[[str], None]
 type Store = tuple[CredentialStore, Put]
@@ -91,6 +91,17 @@ def test_a_key_for_ssh_comes_back(store: Store, passphrase: str | None) -> None:
     assert (key.passphrase.get_secret_value() if key.passphrase else None) == passphrase
 
 
+@pytest.mark.parametrize("token", [None, "a-session-token"])
+def test_keys_for_a_store_come_back(store: Store, token: str | None) -> None:
+    credentials, put = store
+    put(json.dumps({"access_key": "AKIA1", "secret_key": "c2VjcmV0", "session_token": token}))
+
+    keys = credentials.store_keys(NAME)
+
+    assert (keys.access_key, keys.secret_key.get_secret_value()) == ("AKIA1", "c2VjcmV0")
+    assert (keys.session_token.get_secret_value() if keys.session_token else None) == token
+
+
 def test_a_kubeconfig_comes_back_as_what_it_gives_access_to(store: Store) -> None:
     credentials, put = store
     put(kubeconfig())
@@ -103,7 +114,13 @@ def test_a_kubeconfig_comes_back_as_what_it_gives_access_to(store: Store) -> Non
 
 
 @pytest.mark.parametrize(
-    ("kind", "wanted"), [("etcd_tls", '"cert"'), ("ssh_key", '"private_key"'), ("kubernetes", "kubeconfig")]
+    ("kind", "wanted"),
+    [
+        ("etcd_tls", '"cert"'),
+        ("ssh_key", '"private_key"'),
+        ("kubernetes", "kubeconfig"),
+        ("store_keys", '"access_key"'),
+    ],
 )
 def test_a_missing_secret_is_named_with_the_way_to_create_it(store: Store, kind: str, wanted: str) -> None:
     with pytest.raises(PermanentError, match=NAME) as caught:
@@ -157,6 +174,7 @@ BROKEN = {
     ),
     "a passphrase for nothing": json.dumps({"private_key": an_ssh_key(None), "passphrase": MARK}),
     "another passphrase": json.dumps({"private_key": an_ssh_key("correct horse"), "passphrase": MARK}),
+    "keys with blanks": json.dumps({"access_key": "AKIA1", "secret_key": f"{MARK} {MARK}"}),
     "broken PEM": json.dumps(
         {name: f"-----BEGIN {word}-----\n{MARK}\n-----END {word}-----\n" for name, word in
          (("ca", "CERTIFICATE"), ("cert", "CERTIFICATE"), ("key", "PRIVATE KEY"))}
@@ -245,6 +263,7 @@ def test_a_double_fails_on_demand(kind: str) -> None:
         "etcd_tls": json.dumps(pems()),
         "ssh_key": json.dumps({"private_key": an_ssh_key(None)}),
         "kubernetes": kubeconfig(),
+        "store_keys": json.dumps({"access_key": "AKIA1", "secret_key": "s"}),
     }
     memory = MemoryCredentials({NAME: texts[kind]})
     memory.fail(kind, TransientError("secrets_unavailable", "on demand"))

@@ -5,11 +5,12 @@ from typing import Any
 
 import pytest
 
-from builders.services import START, MemoryServices, services_with
+from builders.services import START, MemoryServices, client_secret, services_with
 from builders.specs import cluster_spec
 from holdfast.engine.clusters import apply_cluster, remove_cluster
 from holdfast.engine.starting import start_manual, start_scheduled
 from holdfast.errors import HoldfastError, InvalidInputError, PermanentError, RefusedError, TransientError
+from holdfast.models.cluster import ClusterSpec
 from holdfast.models.run import ScheduleEvent
 
 ELSEWHERE = {
@@ -47,6 +48,59 @@ def test_a_schedule_that_is_taken_out_of_the_file_goes() -> None:
     apply_cluster(services, cluster_spec())
     assert apply_cluster(services, cluster_spec(schedule=None)).schedule is None
     assert services.schedules.get("prod-1") is None
+
+
+def stored_in(cluster_id: str, **storage: Any) -> ClusterSpec:
+    return cluster_spec(cluster_id, storage=storage or None)
+
+
+def refused(services: MemoryServices, spec: ClusterSpec, **options: bool) -> str:
+    services.credentials.put(spec.transport.credentials, client_secret())  # type: ignore[union-attr]
+    with pytest.raises(RefusedError) as raised:
+        apply_cluster(services, spec, **options)
+    assert spec.id not in {each.id for each in services.clusters.list()} or services.clusters.get(spec.id) != spec
+    return raised.value.code
+
+
+@pytest.mark.parametrize("folder", ["prod-1", "prod-1/runs", "prod-1/20261120T154300Z-r-1a2b3c"])
+def test_a_folder_never_leads_into_another_clusters_objects(folder: str) -> None:
+    services = new_services()
+    apply_cluster(services, cluster_spec())
+    assert refused(services, stored_in("other", folder=folder)) == "storage_shared"
+    assert refused(services, stored_in("other", folder=folder), replace=True) == "storage_shared"
+
+
+def test_an_id_never_leads_into_a_folder_that_another_cluster_has() -> None:
+    services = services_with(stored_in("other", folder="prod-1/etcd"))
+    services.credentials.put("holdfast/prod-1/etcd", client_secret())
+    assert refused(services, cluster_spec()) == "storage_shared"
+
+
+def test_the_same_folder_may_hold_many_clusters() -> None:
+    services = services_with(stored_in("other", folder="team/etcd"))
+    services.credentials.put("holdfast/prod-1/etcd", client_secret())
+    assert apply_cluster(services, stored_in("prod-1", folder="team/etcd")).change == "created"
+
+
+def test_backups_are_not_left_behind_unseen_when_a_storage_moves() -> None:
+    services = new_services()
+    apply_cluster(services, cluster_spec())
+    assert refused(services, stored_in("prod-1", folder="team")) == "storage_moved"
+    assert services.clusters.get("prod-1") == cluster_spec()
+    assert apply_cluster(services, stored_in("prod-1", folder="team"), replace=True).change == "updated"
+    assert apply_cluster(services, stored_in("prod-1", folder="team", attempts=3)).change == "updated"
+
+
+def test_keys_of_a_store_are_read_once_so_that_a_wrong_name_fails_here_and_now() -> None:
+    services = new_services()
+    keys = {"credentials": "holdfast-store/lab", "secrets_credentials": "holdfast-store-secrets/lab"}
+    spec = stored_in("prod-1", bucket="one", secrets_bucket="two", **keys)
+    with pytest.raises(PermanentError, match="holdfast-store/lab"):
+        apply_cluster(services, spec)
+    assert services.clusters.list() == []
+    for name in keys.values():
+        services.credentials.put(name, '{"access_key": "a", "secret_key": "b"}')
+    assert apply_cluster(services, spec).change == "created"
 
 
 @pytest.mark.parametrize("change", [{"driver": "rke2"}, {"transport": ELSEWHERE}])

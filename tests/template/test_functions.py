@@ -76,8 +76,8 @@ def test_the_environment_is_enough_for_what_the_function_uses(name: str, monkeyp
 
 
 def filled(names: Iterable[str]) -> dict[str, str]:
-    """A value for each variable that Settings takes; no public key has to be in the list of them."""
-    return {name: "" if name == "HOLDFAST_TRUSTED_KEYS" else "sha256" for name in names}
+    """A value for each variable that Settings takes, JSON too; no public key has to be in the list of them."""
+    return {name: "" if name == "HOLDFAST_TRUSTED_KEYS" else "{}" for name in names}
 
 
 def test_who_signs_is_told_the_key_and_who_looks_at_signatures_the_trusted_ones_too() -> None:
@@ -97,7 +97,7 @@ def test_services_ask_for_settings_that_are_missing(monkeypatch: pytest.MonkeyPa
 
 
 def test_every_setting_that_the_command_line_needs_is_an_output_of_the_stack() -> None:
-    outputs = dict.fromkeys(stack()["Outputs"], "sha256")
+    outputs = dict.fromkeys(stack()["Outputs"], "{}")
     settings = Settings.from_outputs(outputs)
     assert {field for field in Settings.model_fields if field != "work_dir"} <= settings.model_fields_set
 

@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from template.stack import Statement, declared_machines, functions, resources, statements, text_of
+from template.handlers import USES
+from template.stack import Statement, declared_machines, functions, resources, stack, statements, text_of
 
 ALL = list(statements())
 
@@ -63,8 +64,8 @@ GRANTED: dict[str, set[str]] = {
         "s3:PutObject",
     },
     "BackupSecretsRole": {"dynamodb:GetItem", "dynamodb:UpdateItem", "s3:GetObject", "s3:ListBucket", "s3:PutObject"},
-    "BackupSealRole": {"dynamodb:UpdateItem", "s3:GetObject", "s3:ListBucket", "s3:PutObject"},
-    "BackupVerifyRole": {"dynamodb:UpdateItem", "s3:GetObject", "s3:ListBucket", "s3:PutObject"},
+    "BackupSealRole": {"dynamodb:GetItem", "dynamodb:UpdateItem", "s3:GetObject", "s3:ListBucket", "s3:PutObject"},
+    "BackupVerifyRole": {"dynamodb:GetItem", "dynamodb:UpdateItem", "s3:GetObject", "s3:ListBucket", "s3:PutObject"},
     "BackupRetainRole": {
         "dynamodb:GetItem",
         "dynamodb:UpdateItem",
@@ -229,9 +230,47 @@ def test_only_functions_that_reach_a_cluster_have_its_credentials_and_only_our_o
         if {"Ref": "ClusterAccessPolicy"} in role.get("ManagedPolicyArns", ())
     }
     assert attached == REACHING
-    assert {each.owner for each in ALL if REACH & set(each.actions)} == {"ClusterAccessPolicy"}
+    assert {each.owner for each in ALL if REACH & set(each.actions)} - set(STORES) == {"ClusterAccessPolicy"}
     (secret,) = of("ClusterAccessPolicy", "secretsmanager:GetSecretValue")
     assert secret.endswith(":secret:holdfast/*")
+
+
+STORES = {
+    "StoreCredentialsPolicy": ("HasStoreCredentials", "secretsmanager:GetSecretValue"),
+    "SecretsStoreCredentialsPolicy": ("HasStoreCredentials", "secretsmanager:GetSecretValue"),
+    "StoreRolesPolicy": ("HasStoreRoles", "sts:AssumeRole"),
+    "SecretsStoreRolesPolicy": ("HasSecretsStoreRoles", "sts:AssumeRole"),
+}
+
+
+@pytest.mark.parametrize("policy", STORES)
+def test_other_stores_are_reached_only_where_the_installation_allows_it(policy: str) -> None:
+    condition, action = STORES[policy]
+    assert stack()["Resources"][policy]["Condition"] == condition
+    found = {each for statement in ALL if statement.owner == policy for each in statement.actions}
+    assert {each for each in found if not each.startswith("kms:")} == {action}
+
+
+def test_keys_and_roles_of_other_stores_are_named_and_those_for_secrets_apart() -> None:
+    secret = "arn:${AWS::Partition}:secretsmanager:${AWS::Region}:${AWS::AccountId}:secret:"
+    assert of("StoreCredentialsPolicy", "secretsmanager:GetSecretValue") == [f"{secret}holdfast-store/*"]
+    assert of("SecretsStoreCredentialsPolicy", "secretsmanager:GetSecretValue") == [f"{secret}holdfast-store-secrets/*"]
+    assert of("StoreRolesPolicy", "sts:AssumeRole") == ["StoreRoleArns"]
+    assert of("SecretsStoreRolesPolicy", "sts:AssumeRole") == ["SecretsStoreRoleArns"]
+
+
+@pytest.mark.parametrize("name", sorted(functions()))
+def test_a_function_reaches_other_stores_for_the_buckets_that_it_touches_and_no_others(name: str) -> None:
+    """As its uses say (handlers.py), which a test compares with what it asks for."""
+    role = resources("AWS::IAM::Role")[functions()[name].role]
+    attached = [each["Fn::If"] for each in role.get("ManagedPolicyArns", ()) if "Fn::If" in each]
+    found = {policy["Ref"]: condition for condition, policy, _ in attached if policy["Ref"] in STORES}
+    wanted: set[str] = set()
+    if USES[name] & {"reader", "writer", "remover", "grants", "locks"}:
+        wanted |= {"StoreCredentialsPolicy", "StoreRolesPolicy"}
+    if any(each.startswith("secrets_") for each in USES[name]):
+        wanted |= {"SecretsStoreCredentialsPolicy", "SecretsStoreRolesPolicy"}
+    assert found == {policy: STORES[policy][0] for policy in wanted}
 
 
 def test_commands_run_on_tagged_nodes_only_and_by_one_document() -> None:

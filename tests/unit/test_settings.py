@@ -3,6 +3,7 @@
 import pytest
 
 from holdfast.errors import InvalidInputError
+from holdfast.models.storage import StorageSpec
 from holdfast.settings import Settings
 
 
@@ -23,6 +24,15 @@ def test_a_missing_setting_is_named() -> None:
 
 def test_an_impossible_value_is_refused_by_name() -> None:
     with pytest.raises(InvalidInputError) as raised:
-        Settings.from_environment({"HOLDFAST_S3_CHECKSUMS": "crc"})
+        Settings.from_environment({"HOLDFAST_STORAGE": '{"checksums": "crc"}'})
     assert raised.value.code == "setting_invalid"
-    assert "s3_checksums" in raised.value.message
+    assert "storage.checksums" in raised.value.message
+
+
+def test_the_storage_is_json_and_anything_else_is_refused_by_name() -> None:
+    assert Settings.from_environment({"HOLDFAST_STORAGE": ""}).storage == StorageSpec()
+    assert Settings.from_environment({"HOLDFAST_STORAGE": '{"checksums": "none"}'}).storage.checksums == "none"
+    with pytest.raises(InvalidInputError) as raised:
+        Settings.from_outputs({"Storage": "checksums: none"})
+    assert raised.value.code == "setting_invalid"
+    assert raised.value.message.startswith("storage: ")

@@ -1,14 +1,21 @@
 """What the environment of a function, or the outputs of the stack, tell Holdfast. Read once; a missing one is named."""
 
+import json
 from collections.abc import Mapping
-from typing import Literal, Self
+from typing import Annotated, Self
 
-from pydantic import Field, ValidationError
+from pydantic import BeforeValidator, Field, ValidationError
 
 from holdfast.errors import InvalidInputError
 from holdfast.models.base import Model
+from holdfast.models.storage import StorageSpec
 
 PREFIX = "HOLDFAST_"
+
+
+def _from_json(value: object) -> object:
+    """The one setting that is no word: `storage` is JSON, as the template's parameter has it."""
+    return json.loads(value or "{}") if isinstance(value, str) else value
 
 
 class Settings(Model):
@@ -27,7 +34,7 @@ class Settings(Model):
     start_function_arn: str = ""
     signing_key_arn: str = ""
     trusted_keys: str = ""
-    s3_checksums: Literal["sha256", "none"] = "sha256"
+    storage: Annotated[StorageSpec, BeforeValidator(_from_json)] = StorageSpec()
     work_dir: str = Field(default="/tmp")  # noqa: S108 - the one writable place of a Lambda function
 
     def require(self, field: str) -> str:
@@ -57,4 +64,5 @@ class Settings(Model):
             return cls.model_validate(values)
         except ValidationError as error:
             first = error.errors()[0]
-            raise InvalidInputError("setting_invalid", f"{first['loc'][0]}: {first['msg']}") from error
+            field = ".".join(map(str, first["loc"]))
+            raise InvalidInputError("setting_invalid", f"{field}: {first['msg']}") from error

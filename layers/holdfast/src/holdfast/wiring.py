@@ -9,24 +9,28 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from holdfast.credentials.base import CredentialStore
+from holdfast.errors import PermanentError
 from holdfast.etcd.base import EtcdCluster
 from holdfast.executions.base import Executions
 from holdfast.identity.base import Identity
 from holdfast.models.cluster import EtcdTransport, KubernetesTransport, NodeTransport, SshTransport, SsmTransport
 from holdfast.models.credentials import EtcdTls
+from holdfast.models.storage import Side, StorageSpec
 from holdfast.notify.base import Notifier
 from holdfast.schedules.base import Schedules
 from holdfast.settings import Settings
 from holdfast.signing.base import Signing
 from holdfast.state.base import ClusterRegistry, Leases, Runs
-from holdfast.storage.base import ObjectLocks, UploadGrants
+from holdfast.storage.base import ObjectLocks, ObjectReader, ObjectRemover, ObjectWriter, UploadGrants
 from holdfast.transports.base import Transport
 
 if TYPE_CHECKING:
     import boto3
 
+    from holdfast.models.storage import StoreKeys
     from holdfast.planning.runbook import Buckets
-    from holdfast.storage.s3 import S3Bucket
+    from holdfast.storage.routing import RoutedBucket
+    from holdfast.storage.s3_stores import OpenStore, S3Stores
 
 
 def _utc_now() -> datetime:
@@ -115,74 +119,118 @@ class AwsServices:
         return DynamoRuns(self._dynamodb, self._settings.require("table"))
 
     @cached_property
-    def _s3(self) -> Any:
-        from holdfast.storage.s3_client import s3_client
+    def _stores(self) -> "S3Stores":
+        from holdfast.storage.s3_stores import S3Stores
 
-        return s3_client(self._session, endpoint_url=self._endpoint_url, checksums=self._settings.s3_checksums)
+        return S3Stores(self._session, self._store_keys, endpoint_url=self._endpoint_url)
 
-    def _bucket(self, setting: str) -> "S3Bucket":
-        from holdfast.storage.s3 import S3Bucket
-
-        return S3Bucket(self._s3, self._settings.require(setting), checksums=self._settings.s3_checksums)
-
-    def _grants(self, setting: str) -> UploadGrants:
-        from holdfast.storage.s3_grants import S3Grants
-
-        return S3Grants(self._s3, self._settings.require(setting), checksums=self._settings.s3_checksums)
+    def _store_keys(self, name: str) -> "StoreKeys":
+        return self.credentials.store_keys(name)
 
     @cached_property
-    def _snapshots(self) -> "S3Bucket":
-        return self._bucket("snapshots_bucket")
+    def storage_of(self) -> Callable[[str], StorageSpec]:
+        from holdfast.storage.routing import KnownSpecs
+
+        return KnownSpecs(self._storage_of)
+
+    def _storage_of(self, cluster_id: str) -> StorageSpec:
+        """The cluster's own or the installation's. A cluster that was removed has none of its own any more."""
+        try:
+            own = self.clusters.get(cluster_id).storage
+        except PermanentError as error:
+            if error.code != "cluster_unknown":
+                raise
+            own = None
+        return own or self._settings.storage
+
+    def _side(self, side: Side) -> Callable[[str], "OpenStore"]:
+        """Where a cluster has that side's objects. Asks for the settings now, so that a missing one is named early."""
+        own_bucket = self._settings.require(f"{side}_bucket")
+        self._settings.require("table")
+        return lambda cluster_id: self._stores.open(self.storage_of(cluster_id), side, own_bucket)
+
+    def _bucket(self, side: Side) -> "RoutedBucket":
+        from holdfast.storage.routing import Place, RoutedBucket
+
+        open_store = self._side(side)
+
+        def place_of(cluster_id: str) -> Place[Any]:
+            store = open_store(cluster_id)
+            return Place(store.bucket, store.folder)
+
+        return RoutedBucket(place_of)
+
+    def _grants(self, side: Side) -> UploadGrants:
+        from holdfast.storage.routing import Place, RoutedGrants
+
+        open_store = self._side(side)
+
+        def place_of(cluster_id: str) -> Place[UploadGrants]:
+            store = open_store(cluster_id)
+            return Place(store.grants, store.folder)
+
+        return RoutedGrants(place_of)
 
     @cached_property
-    def _secrets(self) -> "S3Bucket":
-        return self._bucket("secrets_bucket")
+    def _snapshots(self) -> "RoutedBucket":
+        return self._bucket("snapshots")
 
-    def _locks(self, setting: str) -> ObjectLocks:
-        from holdfast.storage.s3_locks import S3Locks
+    @cached_property
+    def _secrets(self) -> "RoutedBucket":
+        return self._bucket("secrets")
 
-        return S3Locks(self._s3, self._settings.require(setting))
+    def _locks(self, side: Side) -> ObjectLocks:
+        from holdfast.storage.routing import Place, RoutedLocks
+
+        open_store = self._side(side)
+
+        def place_of(cluster_id: str) -> Place[ObjectLocks]:
+            store = open_store(cluster_id)
+            return Place(store.locks, store.folder)
+
+        return RoutedLocks(place_of)
 
     @cached_property
     def locks(self) -> ObjectLocks:
-        return self._locks("snapshots_bucket")
+        return self._locks("snapshots")
 
     @cached_property
     def secrets_locks(self) -> ObjectLocks:
-        return self._locks("secrets_bucket")
+        return self._locks("secrets")
 
     @cached_property
     def grants(self) -> UploadGrants:
-        return self._grants("snapshots_bucket")
+        return self._grants("snapshots")
 
     @cached_property
     def secrets_grants(self) -> UploadGrants:
-        return self._grants("secrets_bucket")
+        return self._grants("secrets")
 
     @property
-    def buckets(self) -> "Buckets":
-        from holdfast.planning.runbook import Buckets
+    def buckets(self) -> "Callable[[str], Buckets]":
+        from holdfast.planning.runbook import buckets_of
 
-        return Buckets(self._settings.require("snapshots_bucket"), self._settings.require("secrets_bucket"))
+        own = self._settings.require("snapshots_bucket"), self._settings.require("secrets_bucket")
+        return lambda cluster_id: buckets_of(self.storage_of(cluster_id), *own)
 
     @property
-    def secrets_reader(self) -> "S3Bucket":
+    def secrets_reader(self) -> ObjectReader:
         return self._secrets
 
     @property
-    def secrets_remover(self) -> "S3Bucket":
+    def secrets_remover(self) -> ObjectRemover:
         return self._secrets
 
     @property
-    def reader(self) -> "S3Bucket":
+    def reader(self) -> ObjectReader:
         return self._snapshots
 
     @property
-    def writer(self) -> "S3Bucket":
+    def writer(self) -> ObjectWriter:
         return self._snapshots
 
     @property
-    def remover(self) -> "S3Bucket":
+    def remover(self) -> ObjectRemover:
         return self._snapshots
 
     @cached_property

@@ -3,6 +3,7 @@
 from typing import Protocol
 
 from holdfast.models.credentials import EtcdTls, KubernetesAccess, SshKey
+from holdfast.models.storage import StoreKeys
 
 
 class CredentialStore(Protocol):
@@ -24,3 +25,6 @@ class CredentialStore(Protocol):
         Also RefusedError `kubeconfig_runs_programs` for exec plugins and auth providers, and `kubeconfig_names_files`
         for one that points to files instead of holding their content.
         """
+
+    def store_keys(self, name: str) -> StoreKeys:
+        """JSON {"access_key", "secret_key", "session_token": optional}."""

@@ -22,6 +22,8 @@ KUBERNETES = Format(
     '"server", "ca" (PEM) and "token"',
 )
 
+STORE_KEYS = Format("store.json", 'JSON with "access_key", "secret_key", and "session_token" for short-lived keys')
+
 
 def secret_not_found(name: str, form: Format, detail: str = "") -> PermanentError:
     return PermanentError(

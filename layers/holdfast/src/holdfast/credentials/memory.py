@@ -1,11 +1,13 @@
 """A credential store in memory. It takes the text that Secrets Manager would hold: bad secrets can be tried."""
 
 from holdfast.credentials.etcd_secret import parse_etcd_tls
-from holdfast.credentials.failures import ETCD_TLS, KUBERNETES, SSH_KEY, Format, secret_not_found
+from holdfast.credentials.failures import ETCD_TLS, KUBERNETES, SSH_KEY, STORE_KEYS, Format, secret_not_found
 from holdfast.credentials.kubernetes_secret import parse_kubernetes_access
 from holdfast.credentials.ssh_secret import parse_ssh_key
+from holdfast.credentials.store_secret import parse_store_keys
 from holdfast.doubles import FailsOnDemand
 from holdfast.models.credentials import EtcdTls, KubernetesAccess, SshKey
+from holdfast.models.storage import StoreKeys
 
 
 class MemoryCredentials(FailsOnDemand):
@@ -27,6 +29,10 @@ class MemoryCredentials(FailsOnDemand):
     def kubernetes(self, name: str) -> KubernetesAccess:
         self._reach("kubernetes")
         return parse_kubernetes_access(name, self._text(name, KUBERNETES))
+
+    def store_keys(self, name: str) -> StoreKeys:
+        self._reach("store_keys")
+        return parse_store_keys(name, self._text(name, STORE_KEYS))
 
     def _text(self, name: str, form: Format) -> str:
         if name not in self._secrets:

@@ -4,11 +4,21 @@ from typing import Any
 
 from holdfast.aws import AwsErrors
 from holdfast.credentials.etcd_secret import parse_etcd_tls
-from holdfast.credentials.failures import ETCD_TLS, KUBERNETES, SSH_KEY, Format, secret_malformed, secret_not_found
+from holdfast.credentials.failures import (
+    ETCD_TLS,
+    KUBERNETES,
+    SSH_KEY,
+    STORE_KEYS,
+    Format,
+    secret_malformed,
+    secret_not_found,
+)
 from holdfast.credentials.kubernetes_secret import parse_kubernetes_access
 from holdfast.credentials.ssh_secret import parse_ssh_key
+from holdfast.credentials.store_secret import parse_store_keys
 from holdfast.errors import PermanentError
 from holdfast.models.credentials import EtcdTls, KubernetesAccess, SshKey
+from holdfast.models.storage import StoreKeys
 
 _DECRYPT_HINT = "the role needs secretsmanager:GetSecretValue on the secret and kms:Decrypt on its key"
 _ERRORS = AwsErrors(
@@ -33,6 +43,9 @@ class SecretsManagerCredentials:
 
     def kubernetes(self, name: str) -> KubernetesAccess:
         return parse_kubernetes_access(name, self._text(name, KUBERNETES))
+
+    def store_keys(self, name: str) -> StoreKeys:
+        return parse_store_keys(name, self._text(name, STORE_KEYS))
 
     def _text(self, name: str, form: Format) -> str:
         known = self._client.exceptions

@@ -14,7 +14,7 @@ def store_runbook(services: Services, run: BackupRun) -> tuple[str, ...]:
     try:
         spec = services.clusters.get(run.cluster_id)
         backup = stored_backup(services, run.cluster_id, run.backup_id)
-        page = runbook_of_backup(spec, backup, backup.manifest.sealed_at, services.buckets)
+        page = runbook_of_backup(spec, backup, backup.manifest.sealed_at, services.buckets(spec.id))
         if page is not None:
             key = backup_key(spec.id, run.backup_id, RUNBOOK)
             services.writer.put(key, page.encode(), content_type="text/markdown")

@@ -8,6 +8,7 @@ from holdfast.models.base import Model
 from holdfast.models.cluster import ClusterSpec, EtcdTransport, KubernetesTransport, SshTransport, Transport
 from holdfast.models.schedule import ScheduleRequest
 from holdfast.planning.schedule import schedule_request
+from holdfast.planning.storage_places import met_by, places_of
 
 
 class Applied(Model):
@@ -20,13 +21,16 @@ def apply_cluster(services: Services, spec: ClusterSpec, *, replace: bool = Fals
     """Store the spec and make its schedule so. The credentials are read once, so that a wrong name fails here and now.
 
     RefusedError `cluster_exists` when the id is taken by what looks like another cluster: another driver, or endpoints
-    of which none is the same. `replace` says that it is meant.
+    of which none is the same; `storage_moved` when its backups would be looked for in another place than where they
+    are. `replace` says that it is meant. `storage_shared` when two clusters' objects would mix.
     """
     request = schedule_request(spec)
-    _read_credentials(services, spec.transport)
+    _read_credentials(services, spec)
     before = _known(services, spec.id, replace=replace)
     if before is not None and not replace:
         _refuse_another(before, spec)
+        _refuse_moved_storage(before, spec)
+    _refuse_shared_place(services, spec)
     # Somebody may register the same id at this moment: then the store refuses, and theirs stays.
     services.clusters.put(spec, replace=replace or before is not None)
     try:
@@ -37,7 +41,32 @@ def apply_cluster(services: Services, spec: ClusterSpec, *, replace: bool = Fals
     return Applied(cluster_id=spec.id, change=_change(before, spec), schedule=request)
 
 
-def _read_credentials(services: Services, transport: Transport) -> None:
+def _refuse_shared_place(services: Services, spec: ClusterSpec) -> None:
+    """Ids differ, so that only a folder can lead into another cluster's objects: its own, or the other's."""
+    try:
+        others = services.clusters.list()
+    except PermanentError as error:
+        # What a newer Holdfast wrote about another cluster must not keep this one from being registered.
+        if error.code != "cluster_unreadable":
+            raise
+        others = []
+    other = met_by(spec, others)
+    if other is not None:
+        raise RefusedError(
+            "storage_shared",
+            f"the objects of {spec.id} and of {other.id} would lie in one another's place in the bucket",
+            hint="choose another folder in the storage of one of them",
+        )
+
+
+def _read_credentials(services: Services, spec: ClusterSpec) -> None:
+    _read_credentials_of(services, spec.transport)
+    if spec.storage is not None and spec.storage.credentials and spec.storage.secrets_credentials:
+        services.credentials.store_keys(spec.storage.credentials)
+        services.credentials.store_keys(spec.storage.secrets_credentials)
+
+
+def _read_credentials_of(services: Services, transport: Transport) -> None:
     if isinstance(transport, EtcdTransport):
         services.credentials.etcd_tls(transport.credentials)
     elif isinstance(transport, SshTransport):
@@ -71,6 +100,17 @@ def _refuse_another(before: ClusterSpec, spec: ClusterSpec) -> None:
         "cluster_exists",
         f"id {spec.id} belongs to a cluster with another {what}; two clusters under one id would mix their backups",
         hint="choose another id, or pass --replace if this is the same cluster in a new place",
+    )
+
+
+def _refuse_moved_storage(before: ClusterSpec, spec: ClusterSpec) -> None:
+    """Backups do not follow: retention, listings and restores would know only what is made from now on."""
+    if places_of(before) == places_of(spec):
+        return
+    raise RefusedError(
+        "storage_moved",
+        f"the storage of {spec.id} leads to another place; the backups that there are stay in the old one, unseen",
+        hint="copy them to the new place, then pass --replace; until then the old file finds them",
     )
 
 

@@ -13,6 +13,7 @@ from holdfast.drivers.timeouts import snapshot_timeout_s
 from holdfast.engine.node_steps import ATTEMPTS, GRACE, Looked, first_step, look, report_of
 from holdfast.engine.progress import ReportedProgress
 from holdfast.engine.services import Services
+from holdfast.engine.urls import values_of
 from holdfast.errors import DamagedError, HoldfastError, PermanentError, TransientError
 from holdfast.models.backup import Compression, SnapshotObject
 from holdfast.models.command import Command
@@ -132,7 +133,8 @@ class _Work:
         else:
             command = self._driver.snapshot(self._survey, member_id=plan.member.member_id, **sizes)
         url = self._services.grants.read_url(self._urls, expires_s=URL_LIFE_S)
-        return Command(command.script, command.values, {"plan_url": url}, command.timeout_s)
+        values = {**command.values, **values_of(self._services.grants.url_use(self._urls))}
+        return Command(command.script, values, {"plan_url": url}, command.timeout_s)
 
     def _saved(self, *, host: bool) -> str:
         """The one place that etcd's container and its host both see is the data directory."""

@@ -11,6 +11,7 @@ from holdfast.drivers.base import Driver
 from holdfast.engine.node_snapshot import URL_LIFE_S, survey_of
 from holdfast.engine.node_steps import ATTEMPTS, first_step, look, report_of
 from holdfast.engine.services import Services
+from holdfast.engine.urls import values_of
 from holdfast.errors import DamagedError, HoldfastError, TransientError
 from holdfast.facts.certificates import LIMIT_BYTES, read_certificates
 from holdfast.models.backup import SecretsBundle
@@ -91,7 +92,8 @@ class _Bundling:
             "certificates_url": certificates_key(run.cluster_id, run.backup_id, node),
         }
         secrets = {name: grants.put_url(key, expires_s=URL_LIFE_S) for name, key in urls.items()}
-        return Command(command.script, command.values, secrets, command.timeout_s)
+        values = {**command.values, **values_of(grants.url_use(urls["bundle_url"]))}
+        return Command(command.script, values, secrets, command.timeout_s)
 
     def arrived(self, node: str, report: BundleReport) -> SecretsBundle:
         """DamagedError `object_size_mismatch` when the store has another object than the node sent."""

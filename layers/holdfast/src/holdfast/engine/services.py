@@ -92,8 +92,8 @@ class Services(Protocol):
         """What signs manifests, and whose signatures count."""
 
     @property
-    def buckets(self) -> "Buckets":
-        """Their names, for a page that a person follows."""
+    def buckets(self) -> "Callable[[str], Buckets]":
+        """A cluster's buckets by name, for a page that a person follows."""
 
     @property
     def etcd(self) -> Callable[[EtcdTransport | KubernetesTransport, EtcdTls], EtcdCluster]:

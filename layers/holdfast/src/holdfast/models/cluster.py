@@ -9,6 +9,7 @@ from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
 from holdfast.models.base import ClusterId, Model
 from holdfast.models.retention import RetentionSpec
+from holdfast.models.storage import StorageSpec
 
 Driver = Literal["kubeadm", "openshift", "gke-onprem-admin", "gke-onprem-user", "rke1", "rke2", "k3s", "rancher"]
 
@@ -176,7 +177,8 @@ class ScheduleSpec(Model):
 
 
 class ClusterSpec(Model):
-    """One control plane. `id` is immutable: it is the prefix of everything that is stored."""
+    """One control plane. `id` is immutable: it is the prefix of everything that is stored. `storage` replaces the
+    installation's as a whole."""
 
     id: ClusterId
     driver: Driver
@@ -184,3 +186,4 @@ class ClusterSpec(Model):
     transport: Transport
     schedule: ScheduleSpec | None = None
     retention: RetentionSpec = RetentionSpec()
+    storage: StorageSpec | None = None

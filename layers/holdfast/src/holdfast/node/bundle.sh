@@ -134,8 +134,8 @@ keys=""
 [ -z "$encryption_config" ] || [ ! -f "$encryption_config" ] || keys=$(encryption_keys "$encryption_config")
 size=$(size_of work/bundle)
 object_sha256=$(sha256 <work/bundle)
-send work/bundle "$bundle_url" "the bundle"
-send work/certificates.pem "$certificates_url" "the certificates"
+send work/bundle "$bundle_url" "the bundle" "$put_headers"
+send work/certificates.pem "$certificates_url" "the certificates" "$put_headers"
 result "$(printf '{"compression":"%s","size":%s,"object_sha256":"%s","files":%s,"encryption_keys":[%s],' \
 	"$compression" "$size" "$object_sha256" "$((files))" "$keys")$(printf '"missing":[%s],"warnings":[%s]}' \
 	"$missing" "$warnings")"

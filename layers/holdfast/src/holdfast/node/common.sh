@@ -1,6 +1,9 @@
 # shellcheck shell=sh disable=SC2154 # the variables are set before this text
 # What the programs for a node share; node.program() puts it in front of them. Standard output gets one line of JSON and
 # nothing else. A presigned URL is never in an argument or in the environment of a process: curl reads it from a pipe.
+#
+# Variables of a store that is not AWS's own, all of them optional: store_ca (PEM), store_proxy (http://HOST:PORT),
+# put_headers ("name: value", one per line: what a single PUT must carry; parts of an upload carry none).
 set -u
 umask 077
 LC_ALL=C
@@ -16,6 +19,8 @@ exec 9>&1 1>&2 # the result's way out; whatever a tool prints by the way is no r
 : "${retry_pause_s:=2}" "${environment_file:=/etc/environment}"
 TRIES=5
 warnings=""
+: "${store_ca:=}" "${store_proxy:=}" "${put_headers:=}"
+store_options=""
 
 as_json() { # TEXT: between quotes, plain ASCII, at most 600 characters
 	printf '%s' "$1" | tr -c '\40-\176' ' ' | cut -c 1-600 | sed 's/["\\]/\\&/g'
@@ -33,6 +38,16 @@ give_up() { # CODE MESSAGE
 warn() { # TEXT
 	warnings="$warnings${warnings:+,}\"$(as_json "$1")\""
 }
+
+meet_store() { # sets store_options; the CA stays in the step's own directory, for curl alone
+	if [ -n "$store_ca" ]; then
+		printf '%s\n' "$store_ca" >./store-ca.pem || give_up node_disk_full "cannot write into $PWD"
+		store_options='cacert = "./store-ca.pem"'
+	fi
+	[ -z "$store_proxy" ] || store_options="$store_options
+proxy = \"$store_proxy\""
+}
+meet_store
 
 need() { # TOOLS
 	for tool in "$@"; do
@@ -136,7 +151,7 @@ host_of() { # URL: without a password, path or query
 }
 
 at_host() { # URL: where it leads, for a message
-	case $1 in https:*) proxy=${https_proxy:-} ;; *) proxy=${http_proxy:-} ;; esac
+	case ${store_proxy:+set}$1 in set*) proxy=$store_proxy ;; https:*) proxy=${https_proxy:-} ;; *) proxy=${http_proxy:-} ;; esac
 	printf '%s' "$(host_of "$1")${proxy:+ (the proxy $(host_of "$proxy") is set)}"
 }
 
@@ -157,6 +172,7 @@ request() { # URL NAME CURL'S-CONFIGURATION: one try; sets http and curl_code, l
 			connect-timeout = 20
 			speed-limit = 1000
 			speed-time = 60
+			$store_options
 			$3
 		END
 	)
@@ -201,11 +217,16 @@ exchange() { # URL NAME CONFIGURATION WHAT: tries again where that may help, and
 	esac
 }
 
-send() { # FILE URL WHAT: returns when the store has it; leaves FILE.md5 (bytes)
-	header=""
+as_headers() { # LINES: as curl's configuration has them
+	printf '%s\n' "$1" | sed -n -e 's/["\\]//g' -e 's/..*/header = "&"/p'
+}
+
+send() { # FILE URL WHAT [HEADERS]: returns when the store has it; leaves FILE.md5 (bytes)
+	header=$(as_headers "${4:-}")
 	if [ "$has_md5" -eq 1 ]; then
 		bytes_of "$(md5_of "$1")" >"$1.md5"
-		header="header = \"Content-MD5: $(to_base64 <"$1.md5")\""
+		header="$header
+header = \"Content-MD5: $(to_base64 <"$1.md5")\""
 	fi
 	exchange "$2" "$1" "upload-file = \"$1\"
 $header" "$3"

@@ -5,9 +5,11 @@ from dataclasses import dataclass
 
 from holdfast import node
 from holdfast.models.restore import CHANGE_PHASES, RestorePlan, RestoreStep
+from holdfast.models.storage import StorageSpec
 from holdfast.planning.runbook_blocks import HAND, blocks_of, code
 from holdfast.planning.runbook_prepare import prepare, prepare_bundles
 from holdfast.planning.runbook_return import after_no_return, before_no_return, second_time
+from holdfast.planning.runbook_store import store_lines
 
 _NO_RETURN = (
     "> **Point of no return.** Up to here everything can be taken back: see *Going back*. From the next step on the "
@@ -25,10 +27,19 @@ _PHASES = {
 
 @dataclass(frozen=True)
 class Buckets:
-    """Names of the buckets; without one the page asks for it."""
+    """Names of the buckets, each with the folder in it; without one the page asks for it. `store` are lines of
+    shell that lead `aws` to a store which is not AWS's own."""
 
     snapshots: str = ""
     secrets: str = ""
+    store: tuple[str, ...] = ()
+
+
+def buckets_of(spec: StorageSpec, own_snapshots: str, own_secrets: str) -> Buckets:
+    """Those that the spec names, else the stack's own."""
+    names = (spec.bucket or own_snapshots, spec.secrets_bucket or own_secrets)
+    snapshots, secrets = (f"{name}/{spec.folder}" if spec.folder else name for name in names)
+    return Buckets(snapshots, secrets, store_lines(spec))
 
 
 def runbook(plan: RestorePlan, buckets: Buckets | None = None, *, lost_files: RestorePlan | None = None) -> str:
@@ -37,7 +48,7 @@ def runbook(plan: RestorePlan, buckets: Buckets | None = None, *, lost_files: Re
     known = buckets or Buckets()
     parts = [
         *_head(plan),
-        *prepare(plan, known.snapshots, known.secrets),
+        *prepare(plan, known.snapshots, known.secrets, known.store),
         *_steps(plan),
         *(_lost_files(lost_files, known.secrets) if lost_files else ()),
         *before_no_return(plan),

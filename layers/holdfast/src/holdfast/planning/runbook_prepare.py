@@ -10,7 +10,7 @@ from holdfast.planning.runbook_blocks import HAND, code, together
 _WORK = "$HOME/holdfast-restore"
 
 
-def prepare(plan: RestorePlan, snapshots: str, secrets: str) -> Iterator[str]:
+def prepare(plan: RestorePlan, snapshots: str, secrets: str, store: tuple[str, ...] = ()) -> Iterator[str]:
     yield "## Prepare"
     yield (
         "On the machine with `aws`. Save this page there as `runbook.md`, and stay in one terminal. What you fetch "
@@ -20,6 +20,9 @@ def prepare(plan: RestorePlan, snapshots: str, secrets: str) -> Iterator[str]:
     lines += ["sed -n '/^# functions: begin/,/^# functions: end/p' runbook.md >functions.sh", "sh -n functions.sh"]
     yield together(lines)
     fetching = _commands(plan, "fetch")
+    if store:
+        yield "The backups are in a store of your own; this leads `aws` there, and it stays true in this terminal:"
+        yield code("\n".join(store))
     if fetching:
         yield from _snapshot(plan, fetching[0], snapshots)
     nodes = tuple(dict.fromkeys(command.node for step in plan.steps for command in step.commands))

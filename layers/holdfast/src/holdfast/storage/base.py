@@ -126,6 +126,20 @@ class SentPart:
     etag: str
 
 
+@dataclass(frozen=True)
+class UrlUse:
+    """What whoever was given a URL must know beside it. Nothing of it is secret.
+
+    `ca` is PEM text of the authorities that the store's certificate is checked against, `proxy` the way there
+    ("http://host:port"); empty means what the machine itself has. `put_headers` are "name: value" lines which a PUT to
+    a `put_url` must carry, since they are signed; parts of an upload carry none.
+    """
+
+    ca: str = ""
+    proxy: str = ""
+    put_headers: tuple[str, ...] = ()
+
+
 class UploadGrants(Protocol):
     """Uploads whose bytes somebody else sends, by presigned URLs: whoever has the URL needs no credential of ours.
 
@@ -151,3 +165,6 @@ class UploadGrants(Protocol):
         """For one object of less than 5 GB by a single PUT."""
 
     def read_url(self, key: str, *, expires_s: int) -> SecretStr: ...
+
+    def url_use(self, key: str, /) -> UrlUse:
+        """How URLs for this key are used; no request is made."""

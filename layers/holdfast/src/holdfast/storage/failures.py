@@ -1,5 +1,6 @@
 """What botocore raises, in the words of our error tree. Used when botocore's own retries are over."""
 
+import re
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,6 +17,7 @@ from botocore.exceptions import (
     NoCredentialsError,
     NoRegionError,
     PartialCredentialsError,
+    ProxyConnectionError,
     ResponseStreamingError,
     SSLError,
     TokenRetrievalError,
@@ -51,6 +53,7 @@ _BUSY = frozenset(
      "ConditionalRequestConflict"}
 )  # fmt: skip
 _DIGEST = frozenset({"BadDigest", "InvalidDigest", "XAmzContentSHA256Mismatch", "XAmzContentChecksumMismatch"})
+_NAMED_REGION = re.compile(r"expecting '([a-z0-9-]+)'")
 _FULL = frozenset({"QuotaExceeded", "InsufficientStorage"})
 
 
@@ -100,13 +103,18 @@ def clock_skew(where: str) -> PermanentError:
 
 
 def access_denied(where: str, detail: str = "") -> PermanentError:
-    hint = "the role needs the s3 action on this bucket, and kms:GenerateDataKey and kms:Decrypt on its key"
+    hint = (
+        "the role needs the s3 action on this bucket, and kms:GenerateDataKey and kms:Decrypt on its key; where the "
+        "bucket's policy demands encryption headers, set encryption in the storage (docs/reference/storage.md)"
+    )
     return PermanentError("storage_access_denied", f"{where}: access denied{': ' if detail else ''}{detail}", hint=hint)
 
 
 def _of_answer(error: ClientError, where: str) -> HoldfastError:
     """A store's answer. A HEAD has no body: there the code is only the number of the status."""
     code, status = error_code(error), status_of(error)
+    if error.operation_name == "AssumeRole":
+        return _of_role(error, code, status)
     said = str(error.response.get("Error", {}).get("Message", ""))
     if code == "RequestTimeTooSkewed" or (code in _DENIED and _clock_differs(error)):
         return clock_skew(where)
@@ -125,14 +133,16 @@ def _of_answer(error: ClientError, where: str) -> HoldfastError:
         return TransientError("upload_gone", f"{where}: the unfinished upload is gone", hint=hint)
     if code in _BUSY or status in (429, 500, 502, 503, 504):
         return unavailable(where, f"the store answered {status} {code}".rstrip())
-    return _of_refusal(code, status, said, where)
+    return _of_refusal(error, code, status, said, where)
 
 
-def _of_refusal(code: str, status: int, said: str, where: str) -> HoldfastError:
+def _of_refusal(error: ClientError, code: str, status: int, said: str, where: str) -> HoldfastError:
     if code in _REGION:
-        hint = "set AWS_REGION to the bucket's region"
+        hint = "set region in the storage (docs/reference/storage.md), or AWS_REGION for the stack's own buckets"
         return PermanentError(
-            "storage_wrong_region", f"{where}: the bucket is in another region ({said or code})", hint=hint
+            "storage_wrong_region",
+            f"{where}: the bucket is in another region ({named_region(error) or said or code})",
+            hint=hint,
         )
     if code.startswith("KMS."):
         hint = "the bucket's KMS key must exist, be enabled, and allow this role"
@@ -145,6 +155,27 @@ def _of_refusal(code: str, status: int, said: str, where: str) -> HoldfastError:
     return PermanentError("storage_failed", f"{where}: the store answered {status} {code}: {said}".rstrip(": "))
 
 
+def named_region(error: ClientError) -> str:
+    """The region that a redirect names, empty when it names none."""
+    answer = error.response
+    headers = answer.get("ResponseMetadata", {}).get("HTTPHeaders", {})
+    told = answer.get("Error", {})
+    found = _NAMED_REGION.search(str(told.get("Message", "")))
+    return str(headers.get("x-amz-bucket-region") or told.get("Region") or (found.group(1) if found else ""))
+
+
+def _of_role(error: ClientError, code: str, status: int) -> HoldfastError:
+    """STS's answer, when the role for a store is assumed."""
+    said = str(error.response.get("Error", {}).get("Message", "")) or code
+    if code in _BUSY or status in (429, 500, 502, 503, 504):
+        return unavailable("the role of the storage", f"STS answered {status} {code}")
+    hint = (
+        "the role's trust policy must name who asks, with the external id of the storage; the functions may assume "
+        "what the stack's parameters StoreRoleArns and SecretsStoreRoleArns name"
+    )
+    return PermanentError("storage_role_refused", f"the role of the storage may not be assumed: {said}", hint=hint)
+
+
 def _of_client(error: BotoCoreError, where: str) -> HoldfastError:
     """The request never got an answer, or no request could be made."""
     if isinstance(
@@ -154,11 +185,14 @@ def _of_client(error: BotoCoreError, where: str) -> HoldfastError:
     if isinstance(error, NoRegionError):
         return PermanentError("storage_wrong_region", f"{where}: no region is set", hint="set AWS_REGION")
     if isinstance(error, SSLError):
-        hint = "set AWS_CA_BUNDLE to the store's CA when it is a private one"
+        hint = "set ca in the storage to the store's authority when it is a private one (docs/reference/storage.md)"
         return PermanentError("storage_tls", f"{where}: the store's certificate was not accepted: {error}", hint=hint)
     if isinstance(error, EndpointConnectionError) and _is_unresolvable(error):
-        hint = "check the endpoint's name (AWS_ENDPOINT_URL, AWS_ENDPOINT_URL_S3, --endpoint-url) and the region"
+        hint = "check the endpoint's name (the storage's endpoint, AWS_ENDPOINT_URL, --endpoint-url) and the region"
         return PermanentError("storage_endpoint_unknown", f"{where}: {error}", hint=hint)
+    if isinstance(error, ProxyConnectionError):
+        hint = "see whether the proxy runs: the storage's proxy, else HTTPS_PROXY or HTTP_PROXY"
+        return TransientError("storage_proxy_unreachable", f"{where}: {_first_line(error)}", hint=hint)
     if isinstance(error, FlexibleChecksumError):
         return bytes_changed(where, _first_line(error))
     if isinstance(error, HTTPClientError | BotoConnectionError | IncompleteReadError | ResponseStreamingError):
@@ -167,7 +201,10 @@ def _of_client(error: BotoCoreError, where: str) -> HoldfastError:
 
 
 def _credentials(where: str, said: str) -> PermanentError:
-    hint = "log in again, or set AWS_PROFILE or the AWS_* variables of a role that may use this bucket"
+    hint = (
+        "renew the keys in the storage's secret; for the stack's own buckets log in again, or set AWS_PROFILE or the "
+        "AWS_* variables of a role that may use them"
+    )
     return PermanentError("storage_credentials", f"{where}: the credentials do not work: {said}", hint=hint)
 
 

@@ -21,6 +21,7 @@ from holdfast.storage.base import (
     SentPart,
     Upload,
     UploadGrants,
+    UrlUse,
 )
 
 Operation = Literal[
@@ -46,6 +47,7 @@ Operation = Literal[
     "hold",
     "release",
     "lock_state",
+    "url_use",
 ]
 
 
@@ -189,6 +191,10 @@ class FaultyGrants:
     def read_url(self, key: str, *, expires_s: int) -> SecretStr:
         self._bucket.due("read_url")
         return self._inner.read_url(key, expires_s=expires_s)
+
+    def url_use(self, key: str, /) -> UrlUse:
+        self._bucket.due("url_use")
+        return self._inner.url_use(key)
 
 
 class FaultyLocks:

@@ -11,7 +11,7 @@ from pydantic import SecretStr
 
 from holdfast.doubles import FailsOnDemand
 from holdfast.errors import PermanentError, TransientError
-from holdfast.storage.base import Completed, SentPart
+from holdfast.storage.base import Completed, SentPart, UrlUse
 from holdfast.storage.checksums import base64_text, composite_etag, md5_digest
 from holdfast.storage.memory import MemoryBucket, MemoryUpload
 
@@ -28,7 +28,7 @@ class MemoryGrants(FailsOnDemand):
     """Grants on a `MemoryBucket`; its uploads are the bucket's own, so `abort_uploads` finds them.
 
     URLs look like `memory://bucket/key?method=PUT&until=...&upload=...&part=...`. `receive` is for tests: it plays the
-    store for whoever holds one. `refused_next` plans its next answers.
+    store for whoever holds one. `refuse_next` plans its next answers, `use` is what `url_use` tells.
     """
 
     def __init__(self, bucket: MemoryBucket, *, clock: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
@@ -37,6 +37,7 @@ class MemoryGrants(FailsOnDemand):
         self._clock = clock
         self._uploads: dict[str, MemoryUpload] = {}
         self._refusals: deque[int] = deque()
+        self.use = UrlUse()
 
     def begin_upload(self, key: str, *, content_type: str) -> str:
         self._reach("begin_upload")
@@ -81,6 +82,10 @@ class MemoryGrants(FailsOnDemand):
     def read_url(self, key: str, *, expires_s: int) -> SecretStr:
         self._reach("read_url")
         return self._url("GET", key, expires_s)
+
+    def url_use(self, _key: str, /) -> UrlUse:
+        self._reach("url_use")
+        return self.use
 
     def refuse_next(self, *statuses: int) -> None:
         """The next requests of a node are answered with these and change nothing."""

@@ -2,7 +2,7 @@
 
 import random
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -13,6 +13,7 @@ from holdfast.storage.checksums import base64_text, md5_digest, sha256_digest
 from holdfast.storage.failures import bucket_not_found, error_code, status_of, storage_errors, unavailable
 from holdfast.storage.lock_rules import locked
 from holdfast.storage.s3_client import Checksums
+from holdfast.storage.s3_encryption import encryption_parameters
 from holdfast.storage.s3_upload import S3Upload, version_of
 
 # The body of an answer is read outside of botocore's retries.
@@ -23,15 +24,25 @@ _CONFLICT_ATTEMPTS = 5
 class S3Bucket:
     """Reader, writer and remover of one bucket; which of them a role may be is IAM's decision.
 
-    Stores that need `checksums="none"` may ignore `If-None-Match` too (Ceph RADOS Gateway 16 does). There
+    Some stores ignore `If-None-Match` (Ceph RADOS Gateway 16 does), others refuse it. Without `conditional_puts`
     `put_if_absent` looks before it puts, and two writers of one key at one moment could both succeed; every run has
-    keys of its own.
+    keys of its own. `encryption` are the headers that every put names (`EncryptionSpec.headers`).
     """
 
-    def __init__(self, client: Any, bucket: str, *, checksums: Checksums = "sha256") -> None:
+    def __init__(
+        self,
+        client: Any,
+        bucket: str,
+        *,
+        checksums: Checksums = "sha256",
+        conditional_puts: bool = True,
+        encryption: Mapping[str, str] | None = None,
+    ) -> None:
         self._client = client
         self._bucket = bucket
         self._checksums = checksums
+        self._conditional_puts = conditional_puts
+        self._encryption = encryption_parameters(encryption or {})
 
     def _where(self, key: str) -> str:
         return f"s3://{self._bucket}/{key}"
@@ -91,8 +102,12 @@ class S3Bucket:
                     yield entry["Prefix"]
 
     def put_if_absent(self, key: str, body: bytes, *, content_type: str = "application/json") -> str | None:
-        if self._checksums == "none" and self._is_there(key):
-            return self._same_or_refused(key, body)
+        if not self._conditional_puts:
+            return (
+                self._same_or_refused(key, body)
+                if self._is_there(key)
+                else self.put(key, body, content_type=content_type)
+            )
         with storage_errors(self._where(key)):
             for attempt in range(1, _CONFLICT_ATTEMPTS + 1):
                 try:
@@ -132,7 +147,13 @@ class S3Bucket:
             else {"ContentMD5": base64_text(md5_digest(body))}
         )
         answer = self._client.put_object(
-            Bucket=self._bucket, Key=key, Body=body, ContentType=content_type, **sums, **conditions
+            Bucket=self._bucket,
+            Key=key,
+            Body=body,
+            ContentType=content_type,
+            **sums,
+            **self._encryption,
+            **conditions,
         )
         return version_of(answer)
 
@@ -140,12 +161,12 @@ class S3Bucket:
         wanted = {"ChecksumAlgorithm": "SHA256"} if self._checksums == "sha256" else {}
         with storage_errors(self._where(key)):
             answer = self._client.create_multipart_upload(
-                Bucket=self._bucket, Key=key, ContentType="application/zstd", **wanted
+                Bucket=self._bucket, Key=key, ContentType="application/zstd", **self._encryption, **wanted
             )
         upload = S3Upload(self._client, self._bucket, key, answer["UploadId"], self._checksums)
         if wanted and answer.get("ChecksumAlgorithm") != "SHA256":
             upload.abort()
-            hint = "this store has no SHA-256 checksums: set the storage's checksums to none"
+            hint = "this store has no SHA-256 checksums: set checksums: none in the storage (docs/reference/storage.md)"
             raise PermanentError("storage_checksum_unsupported", f"{self._where(key)}: no checksums", hint=hint)
         return upload
 

@@ -1,46 +1,76 @@
-"""How boto3 is set up for S3 and for stores that speak its protocol."""
+"""How boto3 is set up for S3 and for stores that speak its protocol. Every client of a store is made here."""
 
-from typing import Any, Literal
+from typing import Any
 
 import boto3
 from botocore.config import Config
 
-Checksums = Literal["sha256", "none"]
+from holdfast.models.storage import Checksums, StorageSpec, StoreKeys
 
-CONNECT_TIMEOUT_S = 10
-READ_TIMEOUT_S = 60
-ATTEMPTS = 6
+__all__ = ["CONNECTIONS", "Checksums", "s3_client", "s3_config"]
+
 CONNECTIONS = 16
 
 
-def s3_config(checksums: Checksums = "sha256", *, path_style: bool = False) -> Config:
-    """`checksums="none"` is for stores that refuse the newer checksum headers, as Ceph RADOS Gateway 16 does.
+def s3_config(spec: StorageSpec, *, own_endpoint: bool = False) -> Config:
+    """Nothing of it changes the process: proxy and CA are this client's alone, and where the spec names no proxy the
+    environment's stays. `own_endpoint`: the endpoint is no region of AWS, and `addressing: auto` means by path.
 
     For presigned URLs botocore would take SigV2 and the global endpoint, which sends callers of a young bucket on to
     its region by a redirect; naming the signature and the style leads to SigV4 and the region. A bucket with dots in
     its name is addressed by path all the same.
     """
-    wanted = "when_supported" if checksums == "sha256" else "when_required"
+    wanted = "when_supported" if spec.checksums == "sha256" else "when_required"
+    style = spec.addressing
+    if style == "auto":
+        style = "path" if own_endpoint or spec.endpoint else "virtual"
     return Config(
-        connect_timeout=CONNECT_TIMEOUT_S,
-        read_timeout=READ_TIMEOUT_S,
-        retries={"mode": "standard", "total_max_attempts": ATTEMPTS},
+        connect_timeout=spec.connect_timeout_s,
+        read_timeout=spec.read_timeout_s,
+        retries={"mode": "standard", "total_max_attempts": spec.attempts},
         tcp_keepalive=True,
         max_pool_connections=CONNECTIONS,
         request_checksum_calculation=wanted,
         response_checksum_validation=wanted,
         signature_version="s3v4",
-        s3={"addressing_style": "path" if path_style else "virtual"},
+        proxies={"http": spec.proxy, "https": spec.proxy} if spec.proxy else None,
+        s3={"addressing_style": style},
     )
 
 
 def s3_client(
     session: boto3.Session,
+    spec: StorageSpec | None = None,
     *,
     endpoint_url: str | None = None,
-    checksums: Checksums = "sha256",
-    path_style: bool | None = None,
+    ca_file: str | None = None,
+    keys: StoreKeys | None = None,
 ) -> Any:
-    """A client that may be shared by threads. An endpoint of one's own is addressed by path unless told otherwise."""
-    by_path = endpoint_url is not None if path_style is None else path_style
-    return session.client("s3", endpoint_url=endpoint_url, config=s3_config(checksums, path_style=by_path))
+    """A client that may be shared by threads. `endpoint_url` stands in where the spec names none; `ca_file` holds
+    `spec.ca`, as botocore takes a path only; without `keys` the session says who we are."""
+    spec = spec or StorageSpec()
+    identity: dict[str, str] = {}
+    if keys is not None:
+        identity = {
+            "aws_access_key_id": keys.access_key,
+            "aws_secret_access_key": keys.secret_key.get_secret_value(),
+        }
+        if keys.session_token is not None:
+            identity["aws_session_token"] = keys.session_token.get_secret_value()
+    endpoint = spec.endpoint or endpoint_url
+    client = session.client(
+        "s3",
+        region_name=spec.region,
+        endpoint_url=endpoint,
+        verify=ca_file,
+        config=s3_config(spec, own_endpoint=endpoint is not None),
+        **identity,
+    )
+    client.meta.events.register("before-call.s3.HeadBucket", _follow_no_redirect)
+    return client
+
+
+def _follow_no_redirect(params: dict[str, Any], **_: Any) -> None:
+    """botocore follows a redirect that names no region by asking for the bucket's, by a HEAD; redirected again it asks
+    again, until Python's stack is full (seen in 1.44). The HEAD's own answer has the region, if there is one."""
+    params["context"].setdefault("s3_redirect", {})["redirected"] = True

@@ -1,36 +1,53 @@
 """Presigned uploads and downloads over S3, for nodes that hold no credential of ours."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from botocore.exceptions import ClientError
 from pydantic import SecretStr
 
 from holdfast.errors import DamagedError, PermanentError
-from holdfast.storage.base import Completed, SentPart
+from holdfast.storage.base import Completed, SentPart, UrlUse
 from holdfast.storage.failures import error_code, storage_errors
 from holdfast.storage.s3 import S3Bucket
 from holdfast.storage.s3_client import Checksums
+from holdfast.storage.s3_encryption import encryption_parameters
 from holdfast.storage.s3_upload import version_of
 
 
 class S3Grants:
     """`client` must come from storage/s3_client.py: it signs URLs with SigV4, for the bucket's own region.
 
-    Only the header Host is signed, so whoever has a URL may add `Content-MD5`, which S3 checks, and no `x-amz-` header,
-    which it would refuse. That is why uploads are begun without a checksum algorithm: with one, every part would need
-    its header. AWS then keeps a CRC64NVME of the whole object by itself; nobody here asks for it.
-    The bucket's default encryption applies, with the rights of the role that signed.
+    Of a part's URL only the header Host is signed, so whoever has it may add `Content-MD5`, which S3 checks, and no
+    `x-amz-` header, which it would refuse. That is why uploads are begun without a checksum algorithm: with one, every
+    part would need its header. AWS then keeps a CRC64NVME of the whole object by itself; nobody here asks for it.
+
+    Without `encryption` the bucket's default applies, with the rights of the role that signed. With it an upload is
+    begun so, and the URL of a single PUT has the headers signed: whoever uses it must send them (`url_use`).
     """
 
-    def __init__(self, client: Any, bucket: str, *, checksums: Checksums = "sha256") -> None:
+    def __init__(
+        self,
+        client: Any,
+        bucket: str,
+        *,
+        checksums: Checksums = "sha256",
+        encryption: Mapping[str, str] | None = None,
+        use: UrlUse | None = None,
+    ) -> None:
         self._client = client
         self._bucket = bucket
         self._reader = S3Bucket(client, bucket, checksums=checksums)
+        headers = encryption or {}
+        self._encryption = encryption_parameters(headers)
+        self._use = replace(use or UrlUse(), put_headers=tuple(f"{name}: {value}" for name, value in headers.items()))
 
     def begin_upload(self, key: str, *, content_type: str) -> str:
         with storage_errors(self._where(key)):
-            answer = self._client.create_multipart_upload(Bucket=self._bucket, Key=key, ContentType=content_type)
+            answer = self._client.create_multipart_upload(
+                Bucket=self._bucket, Key=key, ContentType=content_type, **self._encryption
+            )
         return str(answer["UploadId"])
 
     def part_urls(self, key: str, upload_id: str, count: int, *, expires_s: int) -> list[SecretStr]:
@@ -92,10 +109,13 @@ class S3Grants:
                     raise
 
     def put_url(self, key: str, *, expires_s: int) -> SecretStr:
-        return self._url("put_object", key, expires_s)
+        return self._url("put_object", key, expires_s, **self._encryption)
 
     def read_url(self, key: str, *, expires_s: int) -> SecretStr:
         return self._url("get_object", key, expires_s)
+
+    def url_use(self, _key: str, /) -> UrlUse:
+        return self._use
 
     def _url(self, operation: str, key: str, expires_s: int, **parameters: Any) -> SecretStr:
         with storage_errors(self._where(key)):

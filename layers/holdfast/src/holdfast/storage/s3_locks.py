@@ -8,6 +8,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
+from holdfast.errors import HoldfastError
 from holdfast.storage.base import LockMode, LockState
 from holdfast.storage.failures import error_code, storage_errors
 from holdfast.storage.lock_rules import lacks, unsupported, whole_second
@@ -76,6 +77,28 @@ class S3Locks:
 
     def _where(self, key: str) -> str:
         return f"s3://{self._bucket}/{key}"
+
+
+class NoLocks:
+    """Object Lock of a store that has none, as its storage says: nothing is asked."""
+
+    def __init__(self, bucket: str) -> None:
+        self._bucket = bucket
+
+    def lock(self, key: str, _mode: LockMode, _until: datetime) -> None:
+        raise self._unsupported(key)
+
+    def hold(self, key: str) -> None:
+        raise self._unsupported(key)
+
+    def release(self, key: str) -> None:
+        raise self._unsupported(key)
+
+    def lock_state(self, _key: str) -> LockState:
+        return LockState()
+
+    def _unsupported(self, key: str) -> HoldfastError:
+        return unsupported(f"s3://{self._bucket}/{key}", "its storage says object_lock: false")
 
 
 def _said(error: ClientError) -> str:

@@ -159,7 +159,7 @@ def _run(request: ChangeRequest, execution: str, started_at: datetime) -> Change
 
 def _store(services: Services, run: ChangeRun, plan: RestorePlan) -> None:
     services.writer.put(run_key(run.cluster_id, run.run_id, PLAN), plan.model_dump_json(indent=2).encode())
-    text = runbook(plan, services.buckets).encode()
+    text = runbook(plan, services.buckets(run.cluster_id)).encode()
     services.writer.put(run_key(run.cluster_id, run.run_id, RUNBOOK), text, content_type="text/markdown")
 
 

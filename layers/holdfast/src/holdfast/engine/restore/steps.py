@@ -10,6 +10,7 @@ from holdfast.engine.node_steps import ATTEMPTS, first_step, look, report_of
 from holdfast.engine.restore.journal import Journal, Status
 from holdfast.engine.restore.ownership import refuse_lost
 from holdfast.engine.services import Services
+from holdfast.engine.urls import values_of
 from holdfast.errors import HoldfastError, PermanentError, TransientError
 from holdfast.models.command import Command, CommandResult
 from holdfast.models.node import NodeStep
@@ -18,6 +19,7 @@ from holdfast.models.restore_reports import REPORTS
 from holdfast.models.run import ErrorInfo
 from holdfast.planning.naming import step_key
 from holdfast.planning.waiting import next_wait
+from holdfast.storage.base import UrlUse
 from holdfast.transports.base import Transport
 from holdfast.transports.steps import assignments
 
@@ -118,16 +120,19 @@ class StepWork:
 
     def _command(self, where: str) -> Command:
         secrets: dict[str, SecretStr] = {}
+        values = self._values(where)
         if self.step.grant and not self.undo:
-            secrets = self._grant(where)
-        return Command(node.change(self.script), self._values(where), secrets, self.step.timeout_s)
+            secrets, use = self._grant(where)
+            values = {**values, **values_of(use)}
+        return Command(node.change(self.script), values, secrets, self.step.timeout_s)
 
-    def _grant(self, where: str) -> dict[str, SecretStr]:
+    def _grant(self, where: str) -> tuple[dict[str, SecretStr], UrlUse]:
         life = max(URL_LIFE_S, self.step.timeout_s)
         if self.step.grant == "snapshot":
-            return {"snapshot_url": self.services.grants.read_url(self.plan.snapshot_key, expires_s=life)}
-        key = self.plan.bundle_keys[where]
-        return {"bundle_url": self.services.secrets_grants.read_url(key, expires_s=life)}
+            grants, key, name = self.services.grants, self.plan.snapshot_key, "snapshot_url"
+        else:
+            grants, key, name = self.services.secrets_grants, self.plan.bundle_keys[where], "bundle_url"
+        return {name: grants.read_url(key, expires_s=life)}, grants.url_use(key)
 
     def _values(self, where: str) -> dict[str, str]:
         return next(each.values for each in self.step.commands if each.node == where)
