@@ -33,7 +33,7 @@ from holdfast.planning.runbook import Buckets
 from holdfast.schedules.memory import MemorySchedules
 from holdfast.signing.base import Signing
 from holdfast.signing.memory import MemorySigningKey
-from holdfast.state.memory import MemoryClusters, MemoryLeases, MemoryRuns
+from holdfast.state.memory import MemoryClusters, MemoryFreshnessNotes, MemoryLeases, MemoryRuns
 from holdfast.storage.s3 import S3Bucket
 from holdfast.storage.s3_grants import S3Grants
 from holdfast.storage.s3_locks import S3Locks
@@ -88,6 +88,7 @@ class BenchServices:
         self.locks = self.secrets_locks = S3Locks(target.client(), target.bucket)
         self.secrets_grants, self.buckets = self.grants, lambda _: Buckets(target.bucket, target.bucket)
         self.clusters, self.leases, self.runs = MemoryClusters(), MemoryLeases(), MemoryRuns()
+        self.freshness_notes = MemoryFreshnessNotes()
         self.credentials = MemoryCredentials({SECRET: json.dumps(job.tls)})
         self.schedules, self.executions, self.changes = MemorySchedules(), MemoryExecutions(), MemoryExecutions()
         self.notifier, self.identity = MemoryNotifier(), MemoryIdentity()

@@ -22,7 +22,7 @@ from holdfast.planning.runbook import Buckets
 from holdfast.schedules.memory import MemorySchedules
 from holdfast.signing.base import Signing
 from holdfast.signing.memory import MemorySigningKey
-from holdfast.state.memory import MemoryClusters, MemoryLeases, MemoryRuns
+from holdfast.state.memory import MemoryClusters, MemoryFreshnessNotes, MemoryLeases, MemoryRuns
 from holdfast.storage.base import ObjectLocks
 from holdfast.storage.faulty import FaultyBucket, FaultyLocks, Store
 from holdfast.storage.memory import MemoryBucket
@@ -60,6 +60,7 @@ class MemoryServices:
     clusters: MemoryClusters = field(default_factory=MemoryClusters)
     leases: MemoryLeases = field(default_factory=MemoryLeases)
     runs: MemoryRuns = field(default_factory=MemoryRuns)
+    freshness_notes: MemoryFreshnessNotes = field(default_factory=MemoryFreshnessNotes)
     bucket: MemoryBucket = field(default_factory=MemoryBucket)
     store: Store | None = None
     secrets: MemoryBucket = field(default_factory=lambda: MemoryBucket("secrets"))

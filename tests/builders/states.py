@@ -5,9 +5,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from builders.moto_aws import TABLE, OneCallAtATime, create_table, moto_aws
-from holdfast.state.base import ClusterRegistry, Leases, Runs
-from holdfast.state.dynamodb import DynamoClusters, DynamoLeases, DynamoRuns
-from holdfast.state.memory import MemoryClusters, MemoryLeases, MemoryRuns
+from holdfast.state.base import ClusterRegistry, FreshnessNotes, Leases, Runs
+from holdfast.state.dynamodb import DynamoClusters, DynamoFreshnessNotes, DynamoLeases, DynamoRuns
+from holdfast.state.memory import MemoryClusters, MemoryFreshnessNotes, MemoryLeases, MemoryRuns
 
 
 @dataclass(frozen=True)
@@ -15,11 +15,12 @@ class State:
     clusters: ClusterRegistry
     leases: Leases
     runs: Runs
+    notes: FreshnessNotes
 
 
 @contextmanager
 def memory() -> Iterator[State]:
-    yield State(MemoryClusters(), MemoryLeases(), MemoryRuns())
+    yield State(MemoryClusters(), MemoryLeases(), MemoryRuns(), MemoryFreshnessNotes())
 
 
 @contextmanager
@@ -28,4 +29,9 @@ def dynamodb() -> Iterator[State]:
         created = client("dynamodb")
         create_table(created)
         one = OneCallAtATime(created)
-        yield State(DynamoClusters(one, TABLE), DynamoLeases(one, TABLE), DynamoRuns(one, TABLE))
+        yield State(
+            DynamoClusters(one, TABLE),
+            DynamoLeases(one, TABLE),
+            DynamoRuns(one, TABLE),
+            DynamoFreshnessNotes(one, TABLE),
+        )

@@ -7,14 +7,27 @@ from typing import Any
 import pytest
 
 from builders.moto_aws import ACCOUNT, REGION, AnswersWith, moto_aws
-from builders.runs import failed, succeeded
+from builders.runs import NOON, failed, succeeded
 from holdfast.errors import HoldfastError, PermanentError, TransientError
+from holdfast.models.freshness import Freshness, FreshnessChange
+from holdfast.models.plan import Finding
 from holdfast.models.run import Outcome
 from holdfast.notify.aws import AwsNotifier
 from holdfast.notify.base import Notifier
 from holdfast.notify.memory import MemoryNotifier
 
 BUS = "default"
+
+
+def change(late: int = 1) -> FreshnessChange:
+    finding = Finding(level="refuse", code="backup_stale", text="the schedule fired 3 times")
+    return FreshnessChange(
+        checked_at=NOON,
+        worse=tuple(
+            Freshness(cluster_id=f"late-{number}", state="stale", findings=(finding,)) for number in range(late)
+        ),
+        cleared=("back",),
+    )
 
 
 class Mailbox:
@@ -62,6 +75,7 @@ def test_an_outcome_is_one_message_that_a_person_can_read() -> None:
     assert message["Subject"] == "Holdfast: backup of prod-1 failed (etcd_unreachable)"
     assert message["Message"].startswith("The recurring backup of prod-1 failed.")
     values = {name: each["Value"] for name, each in message["MessageAttributes"].items()}
+    assert Outcome.model_validate_json(values.pop("outcome")) == failed()
     assert values == {"cluster": "prod-1", "status": "failed"}
 
 
@@ -145,3 +159,30 @@ def test_the_double_keeps_what_it_was_told_and_fails_on_demand() -> None:
         notifier.publish(succeeded())
     notifier.publish(failed())
     assert memory.outcomes == [failed()]
+    memory.fail("publish_freshness", TransientError("notify_unavailable", "on demand"))
+    with pytest.raises(TransientError):
+        notifier.publish_freshness(change())
+    notifier.publish_freshness(change(2))
+    assert memory.freshness == [change(2)]
+
+
+def test_a_change_of_freshness_is_an_event_for_each_cluster_and_one_message() -> None:
+    with moto_aws() as client:
+        mailbox = Mailbox(client)
+        mailbox.notifier().publish_freshness(change(23))
+        events = [event for _ in range(4) for event in mailbox.received("events")]
+        (message,) = mailbox.received("messages")
+
+    assert {event["detail-type"] for event in events} == {"Holdfast Freshness Changed"}
+    told = {event["detail"]["cluster_id"]: event["detail"]["state"] for event in events}
+    assert told == {**{f"late-{number}": "stale" for number in range(23)}, "back": "cleared"}
+    assert message["Subject"] == "Holdfast: 23 clusters need a look"
+    assert {name: each["Value"] for name, each in message["MessageAttributes"].items()} == {"status": "freshness"}
+
+
+def test_a_bus_that_takes_no_freshness_does_not_silence_the_topic() -> None:
+    with moto_aws() as client:
+        mailbox = Mailbox(client)
+        with pytest.raises(PermanentError, match="notify_refused"):
+            mailbox.notifier(events=TakesNone("MalformedDetail")).publish_freshness(change())
+        assert len(mailbox.received("messages")) == 1

@@ -20,7 +20,7 @@ from holdfast.notify.base import Notifier
 from holdfast.schedules.base import Schedules
 from holdfast.settings import Settings
 from holdfast.signing.base import Signing
-from holdfast.state.base import ClusterRegistry, Leases, Runs
+from holdfast.state.base import ClusterRegistry, FreshnessNotes, Leases, Runs
 from holdfast.storage.base import ObjectLocks, ObjectReader, ObjectRemover, ObjectWriter, UploadGrants
 from holdfast.transports.base import Transport
 
@@ -117,6 +117,12 @@ class AwsServices:
         from holdfast.state.dynamodb import DynamoRuns
 
         return DynamoRuns(self._dynamodb, self._settings.require("table"))
+
+    @cached_property
+    def freshness_notes(self) -> FreshnessNotes:
+        from holdfast.state.dynamodb import DynamoFreshnessNotes
+
+        return DynamoFreshnessNotes(self._dynamodb, self._settings.require("table"))
 
     @cached_property
     def _stores(self) -> "S3Stores":

@@ -13,7 +13,7 @@ from holdfast.models.credentials import EtcdTls
 from holdfast.notify.base import Notifier
 from holdfast.schedules.base import Schedules
 from holdfast.signing.base import Signing
-from holdfast.state.base import ClusterRegistry, Leases, Runs
+from holdfast.state.base import ClusterRegistry, FreshnessNotes, Leases, Runs
 from holdfast.storage.base import ObjectLocks, ObjectReader, ObjectRemover, ObjectWriter, UploadGrants
 from holdfast.transports.base import Transport
 
@@ -36,6 +36,9 @@ class Services(Protocol):
 
     @property
     def runs(self) -> Runs: ...
+
+    @property
+    def freshness_notes(self) -> FreshnessNotes: ...
 
     @property
     def reader(self) -> ObjectReader: ...

@@ -14,6 +14,11 @@ def subject(outcome: Outcome) -> str:
     text = f"Holdfast: {_JOBS[outcome.job]} of {outcome.cluster_id} {outcome.status}"
     if outcome.error is not None:
         text += f" ({outcome.error.code})"
+    return subject_line(text)
+
+
+def subject_line(text: str) -> str:
+    """As SNS takes it: printable, and cut."""
     printable = "".join(letter if " " <= letter <= "~" else "?" for letter in text)
     return printable if len(printable) <= _SUBJECT_LENGTH else printable[: _SUBJECT_LENGTH - 3] + "..."
 

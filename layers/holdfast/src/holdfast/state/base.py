@@ -40,6 +40,16 @@ class Leases(Protocol):
         """Give it back; somebody else's lease is left alone."""
 
 
+class FreshnessNotes(Protocol):
+    """Which findings of which cluster were told, so that each is told once. Whoever loses them is told again."""
+
+    def told(self) -> dict[str, tuple[str, ...]]:
+        """The sorted codes by cluster id, without clusters of which nothing is told."""
+
+    def remember(self, cluster_id: str, codes: tuple[str, ...]) -> None:
+        """In place of what was remembered of this cluster; nothing for no codes."""
+
+
 class Runs(Protocol):
     def open(self, record: RunRecord) -> None:
         """Write the record of a run; a second open of the same run id leaves the first (a retried state)."""

@@ -149,6 +149,24 @@ class DynamoLeases(_Table):
             )
 
 
+class DynamoFreshnessNotes(_Table):
+    """The FreshnessNotes on DynamoDB: an item per cluster that has findings."""
+
+    def told(self) -> dict[str, tuple[str, ...]]:
+        with self._call("read what was told of the clusters' freshness"):
+            found = self._query(
+                KeyConditionExpression="pk = :told", ExpressionAttributeValues={":told": {"S": items.TOLD}}
+            )
+            return dict(items.told_from(item) for item in found)
+
+    def remember(self, cluster_id: str, codes: tuple[str, ...]) -> None:
+        with self._call(f"remember what was told of {cluster_id}"):
+            if codes:
+                self._client.put_item(TableName=self._table, Item=items.told_item(cluster_id, codes))
+            else:
+                self._client.delete_item(TableName=self._table, Key=items.key(items.TOLD, cluster_id))
+
+
 class DynamoRuns(_Table):
     """The Runs on DynamoDB."""
 

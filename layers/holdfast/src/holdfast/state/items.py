@@ -4,6 +4,7 @@
 |-------|----------------|-------------|-----------------------------------------------------------------|
 | spec  | `CLUSTERS`     | `<id>`      | spec (JSON)                                                     |
 | lease | `CLUSTER#<id>` | `LEASE`     | owner, expires_at (epoch seconds)                               |
+| told  | `FRESHNESS`    | `<id>`      | codes (JSON list of the findings that were told)                |
 | run   | `CLUSTER#<id>` | `RUN#<run>` | record, progress, question, outcome (JSON), execution, started_at |
 
 All specs share one partition, so that listing them is one Query. Runs are listed by the local secondary index
@@ -11,6 +12,7 @@ All specs share one partition, so that listing them is one Query. Runs are liste
 carry started_at, so only they are in the index. They have `remove_after` too, the table's time to live.
 """
 
+import json
 import math
 from datetime import UTC, datetime, timedelta
 
@@ -25,6 +27,7 @@ type Item = dict[str, dict[str, str]]
 
 SPECS = "CLUSTERS"
 LEASE = "LEASE"
+TOLD = "FRESHNESS"
 BY_START = "by_start"
 KEEP_RUNS = timedelta(days=400)
 
@@ -35,6 +38,14 @@ def key(pk: str, sk: str) -> Item:
 
 def partition(cluster_id: str) -> str:
     return f"CLUSTER#{cluster_id}"
+
+
+def told_item(cluster_id: str, codes: tuple[str, ...]) -> Item:
+    return key(TOLD, cluster_id) | {"codes": {"S": json.dumps(codes)}}
+
+
+def told_from(item: Item) -> tuple[str, tuple[str, ...]]:
+    return item["sk"]["S"], tuple(json.loads(item["codes"]["S"]))
 
 
 def run_key(cluster_id: str, run_id: str) -> Item:

@@ -76,6 +76,24 @@ class MemoryLeases(FailsOnDemand):
         return self._held[cluster_id][0] if cluster_id in self._held else None
 
 
+class MemoryFreshnessNotes(FailsOnDemand):
+    """The FreshnessNotes in a dict."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._told: dict[str, tuple[str, ...]] = {}
+
+    def told(self) -> dict[str, tuple[str, ...]]:
+        self._reach("told")
+        return dict(self._told)
+
+    def remember(self, cluster_id: str, codes: tuple[str, ...]) -> None:
+        self._reach("remember")
+        self._told.pop(cluster_id, None)
+        if codes:
+            self._told[cluster_id] = codes
+
+
 class MemoryRuns(FailsOnDemand):
     """The Runs in a dict."""
 

@@ -1,0 +1,110 @@
+"""How old the last verified backup of every cluster is: asked of the bucket, never of what runs have claimed.
+
+Two LIST calls per cluster, the catalogue and the objects of its newest verified backup; one more for each backup whose
+objects are gone, and two GETs when the resources in it are not those of the backups before.
+"""
+
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
+
+from holdfast.engine.catalog import list_backups
+from holdfast.engine.services import Services
+from holdfast.engine.suspicion import look_for_suspicions
+from holdfast.errors import HoldfastError, PermanentError
+from holdfast.models.backup import BackupEntry
+from holdfast.models.cluster import ClusterSpec
+from holdfast.models.freshness import Freshness, FreshnessReport
+from holdfast.models.plan import Finding
+from holdfast.planning.freshness import Seen, changes, codes, freshness, unknown
+from holdfast.planning.naming import DAMAGED, GZIPPED_SNAPSHOT, MANIFEST, SNAPSHOT, VERIFIED, backup_prefix
+from holdfast.storage.base import ObjectInfo, ObjectReader
+
+THREADS = 16
+# So many backups without their objects are enough to know that somebody emptied the bucket.
+MOST_LOOKED_AT = 20
+
+
+def check_freshness(
+    services: Services, clusters: Sequence[str] | None = None, *, threads: int = THREADS
+) -> FreshnessReport:
+    """Every registered cluster, or the ones named (PermanentError `cluster_unknown`). What goes wrong for one of them
+    is a finding of that one."""
+    specs = services.clusters.list() if clusters is None else [services.clusters.get(name) for name in clusters]
+    reader, now = services.reader, services.clock()
+
+    def look(spec: ClusterSpec) -> Freshness:
+        return look_at_cluster(reader, spec, now)
+
+    with ThreadPoolExecutor(max_workers=threads) as pool:
+        return FreshnessReport(checked_at=now, clusters=tuple(pool.map(look, specs)))
+
+
+def look_at_cluster(reader: ObjectReader, spec: ClusterSpec, now: datetime) -> Freshness:
+    try:
+        return _look(reader, spec, now)
+    except HoldfastError as error:
+        return unknown(spec.id, error)
+    except Exception as error:  # noqa: BLE001 - what is odd in one cluster's bucket must not hide the other clusters
+        hint = f"holdfast freshness {spec.id} --debug shows the same with a stack trace, if it is still so"
+        return unknown(spec.id, PermanentError("unclassified", f"{type(error).__name__}: {error}"[:500], hint=hint))
+
+
+def _look(reader: ObjectReader, spec: ClusterSpec, now: datetime) -> Freshness:
+    entries = list_backups(reader, spec.id)
+    seen, gone = _really_there(reader, [entry for entry in entries if entry.state == "verified"])
+    there = [entry for entry in entries if entry.backup_id not in gone]
+    return freshness(spec, seen, _gone(spec.id, gone), look_for_suspicions(reader, there), now)
+
+
+def _really_there(reader: ObjectReader, verified: Sequence[BackupEntry]) -> tuple[list[Seen], dict[str, str]]:
+    """Backups with all of their objects, until the first whose date can be believed; and those on the way that have
+    not, with what is wrong."""
+    seen: list[Seen] = []
+    gone: dict[str, str] = {}
+    for entry in verified[:MOST_LOOKED_AT]:
+        prefix = backup_prefix(entry.cluster_id, entry.backup_id)
+        files = {info.key.removeprefix(prefix): info for info in reader.list(prefix)}
+        snapshot = files.get(SNAPSHOT) or files.get(GZIPPED_SNAPSHOT)
+        wrong = _wrong(entry, files, snapshot)
+        if wrong or snapshot is None:
+            gone[entry.backup_id] = wrong
+            continue
+        seen.append(Seen(entry.backup_id, entry.taken_at, snapshot.modified))
+        if not seen[-1].from_the_future:
+            break
+    return seen, gone
+
+
+def _wrong(entry: BackupEntry, files: dict[str, ObjectInfo], snapshot: ObjectInfo | None) -> str:
+    if snapshot is None:
+        return "it has no snapshot"
+    if snapshot.size != entry.size:
+        return f"its snapshot has {snapshot.size} bytes, not {entry.size}"
+    missing = [name for name in (MANIFEST, VERIFIED) if name not in files]
+    if missing:
+        return f"it has no {missing[0]}"
+    return "it was found damaged" if DAMAGED in files else ""
+
+
+def _gone(cluster_id: str, gone: dict[str, str]) -> list[Finding]:
+    if not gone:
+        return []
+    (newest, wrong), *others = gone.items()
+    more = f", and {len(others)} older ones likewise" if others else ""
+    hint = f"holdfast backup list {cluster_id} --objects; deleted versions may still be in the bucket"
+    return [Finding(level="refuse", code="backup_object_gone", text=f"{newest}: {wrong}{more}", hint=hint)]
+
+
+def tell_changes(services: Services, report: FreshnessReport) -> bool:
+    """Publish what differs from what was told before, and then remember it: when this dies in between, it is told
+    again. False when there was nothing to tell."""
+    change = changes(report, services.freshness_notes.told())
+    if change is None:
+        return False
+    services.notifier.publish_freshness(change)
+    for cluster in change.worse:
+        services.freshness_notes.remember(cluster.cluster_id, codes(cluster))
+    for cluster_id in change.cleared:
+        services.freshness_notes.remember(cluster_id, ())
+    return True
