@@ -1,14 +1,15 @@
 """How old the last verified backup of every cluster is: asked of the bucket, never of what runs have claimed.
 
 Two LIST calls per cluster, the catalogue and the objects of its newest verified backup; one more for each backup whose
-objects are gone, and two GETs when the resources in it are not those of the backups before.
+objects are gone, and two GETs when the resources in it are not those of the backups before. Where the catalogue knows
+no verified backup, the objects themselves are listed.
 """
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 
-from holdfast.engine.catalog import list_backups
+from holdfast.engine.catalog import list_backups, look_at_objects
 from holdfast.engine.services import Services
 from holdfast.engine.suspicion import look_for_suspicions
 from holdfast.errors import HoldfastError, PermanentError
@@ -51,10 +52,24 @@ def look_at_cluster(reader: ObjectReader, spec: ClusterSpec, now: datetime) -> F
 
 
 def _look(reader: ObjectReader, spec: ClusterSpec, now: datetime) -> Freshness:
-    entries = list_backups(reader, spec.id)
+    entries, found = _entries(reader, spec.id)
     seen, gone = _really_there(reader, [entry for entry in entries if entry.state == "verified"])
     there = [entry for entry in entries if entry.backup_id not in gone]
-    return freshness(spec, seen, _gone(spec.id, gone), look_for_suspicions(reader, there), now)
+    return freshness(spec, seen, [*found, *_gone(spec.id, gone)], look_for_suspicions(reader, there), now)
+
+
+def _entries(reader: ObjectReader, cluster_id: str) -> tuple[list[BackupEntry], list[Finding]]:
+    """Of the catalogue; of the objects where it knows no verified backup, because it may be what is lost."""
+    entries = list_backups(reader, cluster_id)
+    if any(entry.state == "verified" for entry in entries):
+        return entries, []
+    entries = look_at_objects(reader, cluster_id)
+    unknown_there = sum(entry.state == "verified" for entry in entries)
+    if not unknown_there:
+        return entries, []
+    text = f"the catalogue knows none of the {unknown_there} verified backups that are there"
+    hint = f"holdfast backup index {cluster_id}"
+    return entries, [Finding(level="warn", code="catalog_incomplete", text=text, hint=hint)]
 
 
 def _really_there(reader: ObjectReader, verified: Sequence[BackupEntry]) -> tuple[list[Seen], dict[str, str]]:
