@@ -2,10 +2,13 @@
 
 from holdfast.engine import outcome
 from holdfast.engine.services import Services
-from holdfast.handler import state
+from holdfast.handler import settings, state, write_metrics
 from holdfast.models.run import Outcome, PhaseEvent
+from holdfast.planning.metrics import backup_metrics
 
 
 @state("Finished", PhaseEvent)
 def handler(event: PhaseEvent, services: Services) -> Outcome:
-    return outcome.finish(services, event.run)
+    done = outcome.finish(services, event.run)
+    write_metrics(backup_metrics(settings().stack_name, done))
+    return done

@@ -41,6 +41,7 @@ USES = {
     "backup_failed": CLEAN_UP,
     "backup_stopped": CLEAN_UP,
     "restore_started": {"buckets", "clusters", "leases", "runs", "reader", "writer", "grants", "signing"},
+    "check_freshness": {"clusters", "freshness_notes", "reader", "notifier"},
     "restore_approval": {"runs", "reader", "notifier"},
     "restore_phase": {"clusters", "leases", "runs", "reader", "writer", "grants", "secrets_grants"},
     "restore_report": TELLING,

@@ -10,7 +10,7 @@ import pytest
 from builders.services import MemoryServices, services_with
 from builders.specs import cluster_spec
 from holdfast.engine.services import Services
-from holdfast.errors import HoldfastError
+from holdfast.errors import HoldfastError, PermanentError
 from holdfast.models.restore import ChangeRequest
 from holdfast.models.run import BackupRequest, BackupState
 from template.handlers import USES, Watched, event_type_of, invoke, sample
@@ -126,3 +126,31 @@ def test_each_function_asks_for_the_services_that_are_listed(services: MemorySer
     for name, seen in asked.items():
         assert seen - {"clock", "etcd"} <= USES[name], name
     assert asked["backup_started"] - {"clock", "etcd"} == USES["backup_started"]
+
+
+def test_a_look_at_freshness_writes_metrics_tells_once_and_asks_for_what_is_listed(
+    services: MemoryServices, capsys: pytest.CaptureFixture[str]
+) -> None:
+    first, asked = watched("check_freshness", sample("check_freshness-rule"), services)
+    assert (first.checked, first.late, first.told) == (1, 1, True)
+    assert asked - {"clock"} == USES["check_freshness"]
+    documents = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [(each["Stack"], each["ClustersStale"]) for each in documents] == [("holdfast", 1)]
+    again, _ = watched("check_freshness", sample("check_freshness-rule"), services)
+    assert again.told is False
+
+    run_through(services)
+    written = [json.loads(line) for line in capsys.readouterr().out.splitlines() if "BackupBytes" in line]
+    assert [each["ClusterId"] for each in written] == [CLUSTER]
+    third, _ = watched("check_freshness", sample("check_freshness-rule"), services)
+    assert (third.late, third.told) == (0, True)
+    assert [change.cleared for change in services.notifier.freshness] == [(), (CLUSTER,)]
+
+
+def test_a_topic_that_does_not_work_costs_no_metric(
+    services: MemoryServices, capsys: pytest.CaptureFixture[str]
+) -> None:
+    services.notifier.fail("publish_freshness", PermanentError("notify_access_denied", "no"))
+    with pytest.raises(PermanentError, match="notify_access_denied"):
+        watched("check_freshness", sample("check_freshness-rule"), services)
+    assert '"ClustersStale": 1' in capsys.readouterr().out

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from holdfast.state import items
 from template.handlers import USES
 from template.stack import Statement, declared_machines, functions, resources, stack, statements, text_of
 
@@ -119,6 +120,14 @@ GRANTED: dict[str, set[str]] = {
 }
 # Asymmetric: no service stands between them and the key.
 SIGNING = ("SignPolicy", "CheckSignaturesPolicy")
+GRANTED["CheckFreshnessRole"] = {
+    "dynamodb:DeleteItem",
+    "dynamodb:PutItem",
+    "dynamodb:Query",
+    "s3:GetObject",
+    "s3:ListBucket",
+    *TELL,
+}
 MACHINES = {"StateMachineRole", "RestoreStateMachineRole", "PhaseStateMachineRole"}
 
 
@@ -405,6 +414,20 @@ def test_a_restore_puts_nothing_into_a_backup_but_its_emergency_backup() -> None
     assert {resource for found in putting.values() for resource in found} == {
         runs + name for name in ("approval.json", "steps/*.json", "report.json", "upload.txt")
     }
+
+
+def test_a_look_at_freshness_reads_no_backup_and_writes_only_what_it_told() -> None:
+    role = "CheckFreshnessRole"
+    assert of(role, "s3:GetObject") == ["${SnapshotsBucket.Arn}/*/verified.json"]
+    keys = {
+        action: each.condition["ForAllValues:StringEquals"]["dynamodb:LeadingKeys"]
+        for each in ALL
+        if each.owner == role
+        for action in each.actions
+        if action.startswith("dynamodb:")
+    }
+    assert keys["dynamodb:PutItem"] == keys["dynamodb:DeleteItem"] == [items.TOLD]
+    assert keys["dynamodb:Query"] == [items.SPECS, items.TOLD]
 
 
 def test_every_role_trusts_one_service() -> None:

@@ -35,6 +35,7 @@ class Settings(Model):
     signing_key_arn: str = ""
     trusted_keys: str = ""
     storage: Annotated[StorageSpec, BeforeValidator(_from_json)] = StorageSpec()
+    stack_name: str = "holdfast"
     work_dir: str = Field(default="/tmp")  # noqa: S108 - the one writable place of a Lambda function
 
     def require(self, field: str) -> str:

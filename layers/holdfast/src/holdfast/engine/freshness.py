@@ -15,7 +15,7 @@ from holdfast.engine.suspicion import look_for_suspicions
 from holdfast.errors import HoldfastError, PermanentError
 from holdfast.models.backup import BackupEntry
 from holdfast.models.cluster import ClusterSpec
-from holdfast.models.freshness import Freshness, FreshnessReport
+from holdfast.models.freshness import Freshness, FreshnessReport, FreshnessSummary
 from holdfast.models.plan import Finding
 from holdfast.planning.freshness import Seen, changes, codes, freshness, unknown
 from holdfast.planning.naming import DAMAGED, GZIPPED_SNAPSHOT, MANIFEST, SNAPSHOT, VERIFIED, backup_prefix
@@ -123,3 +123,13 @@ def tell_changes(services: Services, report: FreshnessReport) -> bool:
     for cluster_id in change.cleared:
         services.freshness_notes.remember(cluster_id, ())
     return True
+
+
+def summary(report: FreshnessReport, *, told: bool) -> FreshnessSummary:
+    return FreshnessSummary(
+        checked=len(report.clusters),
+        late=sum(each.late for each in report.clusters),
+        suspicious=sum(each.suspicious for each in report.clusters),
+        unknown=sum(each.state == "unknown" for each in report.clusters),
+        told=told,
+    )

@@ -26,6 +26,15 @@ class Freshness(Model):
     suspicious: bool = False
     findings: tuple[Finding, ...] = ()
 
+    @property
+    def late(self) -> bool:
+        """Its schedule expects another backup than there is."""
+        return self.state in ("stale", "never")
+
+    @property
+    def needs_a_look(self) -> bool:
+        return self.late or self.suspicious or any(finding.level == "refuse" for finding in self.findings)
+
 
 class FreshnessReport(Model):
     """One look at every registered cluster."""
@@ -48,3 +57,20 @@ class ClearedFreshness(Model):
 
     cluster_id: ClusterId
     state: Literal["cleared"] = "cleared"
+
+
+class FreshnessEvent(Model):
+    """What the rule sends, and what a person may send from the console."""
+
+    check: Literal["freshness"]
+
+
+class FreshnessSummary(Model):
+    """What the function answers: the rest is in metrics, events and messages. `told` says that something had
+    changed."""
+
+    checked: int
+    late: int
+    suspicious: int
+    unknown: int
+    told: bool
