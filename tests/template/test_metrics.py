@@ -62,9 +62,7 @@ def test_an_alarm_of_ours_is_of_this_stack(name: str) -> None:
 
 
 def test_whoever_writes_metrics_knows_the_name_of_the_stack() -> None:
-    writing = {
-        name for name in functions() if "write_metrics(" in (ROOT / "functions" / name / "app.py").read_text()
-    }
+    writing = {name for name in functions() if "write_metrics(" in (ROOT / "functions" / name / "app.py").read_text()}
     assert writing == {"backup_finished", "check_freshness"}
     for name in writing:
         assert functions()[name].environment["HOLDFAST_STACK_NAME"] == {"Ref": "AWS::StackName"}
@@ -72,7 +70,7 @@ def test_whoever_writes_metrics_knows_the_name_of_the_stack() -> None:
 
 def test_the_dashboard_shows_metrics_that_are_written_and_all_of_ours() -> None:
     assert shown() <= OURS | OF_AWS
-    assert OURS <= shown()
+    assert shown() >= OURS
 
 
 def test_widgets_do_not_lie_over_each_other() -> None:

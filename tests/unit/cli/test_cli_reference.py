@@ -96,6 +96,7 @@ ARGUMENTS = {
     "member status": ["prod-1"],
     "member replace": ["prod-1", "n3"],
     "runbook": ["prod-1", "BACKUP"],
+    "freshness": [],
     "run list": ["prod-1"],
     "run show": ["RUN"],
     "run watch": ["RUN"],
@@ -114,6 +115,8 @@ def test_the_keys_of_every_json_value_are_those_of_the_table(
         spec = load_cluster_spec(ROOT / "docs" / "examples" / "cluster.yaml")
         assert spec.transport.kind == "etcd"
         services.credentials.put(spec.transport.credentials, client_secret())
+    if command == "freshness":
+        services.clock.advance(timedelta(hours=2))
     names["DIR"] = str(tmp_path)
     arguments = [names.get(argument, argument) for argument in ARGUMENTS[command]]
     ended = holdfast(*command.split(), *arguments, "-o", "json", services=services)

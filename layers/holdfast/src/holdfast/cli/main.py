@@ -9,7 +9,7 @@ import typer
 from typer.core import TyperGroup
 
 from holdfast import __version__
-from holdfast.cli import backup, cluster, demo, local, member, restore, run_commands, runbook, snapshot
+from holdfast.cli import backup, cluster, demo, freshness, local, member, restore, run_commands, runbook, snapshot
 from holdfast.cli.context import Session, session_of
 from holdfast.cli.errors import guarded
 from holdfast.cli.options import NOTE, STACK, GlobalOptions, OutputFormat, globals_first, wants_debug, wants_json
@@ -35,6 +35,7 @@ app.add_typer(run_commands.app, name="run")
 app.add_typer(snapshot.app, name="snapshot")
 app.add_typer(local.app, name="local")
 app.command(name="runbook", epilog=NOTE)(runbook.runbook)
+app.command(name="freshness", epilog=NOTE)(freshness.freshness)
 app.command(name="demo", epilog=demo.EPILOG)(demo.demo)
 
 
