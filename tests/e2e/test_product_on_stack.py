@@ -18,8 +18,10 @@ from builders.waiting import wait_for
 from holdfast.engine.catalog import list_backups, look_at_objects
 from holdfast.engine.signing import load_signed
 from holdfast.engine.verification import load_report
-from holdfast.local import stack
+from holdfast.local import stack, template
 from holdfast.planning.naming import scheduled_run_id
+
+ALARM = "AWS::CloudWatch::Alarm"
 
 
 @pytest.fixture(scope="module")
@@ -55,7 +57,7 @@ def heard(product: Product, queue: str, run_id: str) -> dict[str, Any]:
         for message in answer.get("Messages", []):
             product.client("sqs").delete_message(QueueUrl=queue, ReceiptHandle=message["ReceiptHandle"])
             body = json.loads(message["Body"])
-            if body.get("source") == "holdfast" and body["detail"]["run_id"] == run_id:
+            if body.get("source") == "holdfast" and body["detail"].get("run_id") == run_id:
                 found["event"] = body
             elif run_id in body.get("Message", ""):
                 found["message"] = body["Message"]
@@ -187,6 +189,36 @@ def test_a_cluster_that_nobody_can_reach_fails_with_the_reason(product: Product,
     told = heard(product, events, execution.rpartition(":")[2])
     assert told["event"]["detail"]["error"]["hint"]
     assert "https://127.0.0.1:1" in told["event"]["detail"]["error"]["message"]
+
+
+def test_a_look_at_freshness_tells_what_changed_once_and_its_alarms_are_there(product: Product) -> None:
+    product.apply("looked-at", schedule={"cron": "0 3 1 1 *"})
+    first, again = look_at_freshness(product), look_at_freshness(product)
+    assert first["late"] >= 1
+    assert (first["told"], again["told"]) == (True, False)
+    assert product.run("looked-at")["status"] == "SUCCEEDED"
+    after = look_at_freshness(product)
+    assert (after["late"], after["told"]) == (first["late"] - 1, True)
+    alarms = {each["AlarmName"] for each in product.client("cloudwatch").describe_alarms()["MetricAlarms"]}
+    pages = product.client("cloudformation").get_paginator("list_stack_resources").paginate(StackName="holdfast")
+    made = {
+        each["LogicalResourceId"]: each["PhysicalResourceId"]
+        for page in pages
+        for each in page["StackResourceSummaries"]
+        if each["ResourceType"] == ALARM
+    }
+    declared = template.read(TEMPLATE)["Resources"].items()
+    assert set(made) == {name for name, each in declared if each["Type"] == ALARM and "Condition" not in each}
+    assert set(made.values()) <= alarms
+
+
+def look_at_freshness(product: Product) -> dict[str, Any]:
+    answer = product.client("lambda").invoke(
+        FunctionName="holdfast-check-freshness", Payload=json.dumps({"check": "freshness"})
+    )
+    told: dict[str, Any] = json.loads(answer["Payload"].read())
+    assert "FunctionError" not in answer, told
+    return told
 
 
 def test_no_call_of_any_function_was_outside_its_role(product: Product) -> None:

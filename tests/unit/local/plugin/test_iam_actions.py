@@ -204,3 +204,21 @@ def test_who_asks_to_bypass_governance_needs_the_right_to_it_for_each_object() -
 )
 def test_a_change_of_a_bucket_has_the_name_that_policies_use(operation: str, action: str) -> None:
     assert needed("s3", operation, Bucket="snapshots") == [(action, BUCKET)]
+
+
+@pytest.mark.parametrize(
+    ("operation", "parameters"),
+    [
+        ("PutItem", {"Item": {"pk": {"S": "FRESHNESS"}, "sk": {"S": "a"}}}),
+        ("DeleteItem", {"Key": {"pk": {"S": "FRESHNESS"}, "sk": {"S": "a"}}}),
+        (
+            "Query",
+            {"KeyConditionExpression": "pk = :told", "ExpressionAttributeValues": {":told": {"S": "FRESHNESS"}}},
+        ),
+    ],
+)
+def test_the_partition_of_an_item_is_a_condition_key(operation: str, parameters: dict[str, Any]) -> None:
+    asked = {"TableName": "holdfast", **parameters}
+    call = Call("dynamodb", operation, asked, "eu-west-1", "000000000000", arns=lambda kind, name: f"{kind}/{name}")
+    (check,) = checks(call)
+    assert check.context == {"dynamodb:LeadingKeys": "FRESHNESS"}

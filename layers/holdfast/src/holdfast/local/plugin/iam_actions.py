@@ -5,6 +5,7 @@ A call of a service that is not in the table is checked on resource `*` under it
 """
 
 import math
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -164,7 +165,16 @@ def _dynamodb(call: Call) -> list[Check]:
     if call.operation in ("BatchGetItem", "BatchWriteItem"):
         return [Check(f"dynamodb:{call.operation}", table(name)) for name in p["RequestItems"]]
     resource = table(p["TableName"], p.get("IndexName")) if p.get("TableName") else "*"
-    return [Check(f"dynamodb:{call.operation}", resource)]
+    return [Check(f"dynamodb:{call.operation}", resource, _leading_key(p))]
+
+
+def _leading_key(parameters: Mapping[str, Any]) -> dict[str, str]:
+    """The partition that a call is about. Which attribute that is, only the table knows: here the one named pk."""
+    item = parameters.get("Key") or parameters.get("Item") or {}
+    asked = re.match(r"pk = (:\w+)", parameters.get("KeyConditionExpression", ""))
+    if asked:
+        item = {"pk": parameters["ExpressionAttributeValues"][asked[1]]}
+    return {"dynamodb:LeadingKeys": item["pk"]["S"]} if "pk" in item else {}
 
 
 def _states(call: Call) -> list[Check]:
