@@ -122,6 +122,7 @@ GRANTED: dict[str, set[str]] = {
 SIGNING = ("SignPolicy", "CheckSignaturesPolicy")
 GRANTED["CheckFreshnessRole"] = {
     "dynamodb:DeleteItem",
+    "dynamodb:GetItem",
     "dynamodb:PutItem",
     "dynamodb:Query",
     "s3:GetObject",
@@ -428,6 +429,7 @@ def test_a_look_at_freshness_reads_no_backup_and_writes_only_what_it_told() -> N
     }
     assert keys["dynamodb:PutItem"] == keys["dynamodb:DeleteItem"] == [items.TOLD]
     assert keys["dynamodb:Query"] == [items.SPECS, items.TOLD]
+    assert keys["dynamodb:GetItem"] == [items.SPECS]
 
 
 def test_every_role_trusts_one_service() -> None:
