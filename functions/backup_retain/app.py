@@ -1,6 +1,6 @@
 """Retain: remove the backups that the cluster's rule lets go."""
 
-from holdfast.engine import backup
+from holdfast.engine.retention import retain
 from holdfast.engine.services import Services
 from holdfast.handler import state
 from holdfast.models.run import PhaseEvent
@@ -8,4 +8,4 @@ from holdfast.models.run import PhaseEvent
 
 @state("Retain", PhaseEvent)
 def handler(event: PhaseEvent, services: Services) -> None:
-    backup.retain(services, event.run)
+    retain(services, event.run)

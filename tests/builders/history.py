@@ -23,9 +23,10 @@ def entry(
     accepted: bool = False,
     live_keys: int = 1000,
     size: int = 1,
+    cluster: str = "prod",
 ) -> BackupEntry:
     return BackupEntry(
-        cluster_id="prod",
+        cluster_id=cluster,
         backup_id=backup_id(taken_at, kind, "seed"),
         kind=kind,
         taken_at=taken_at,
@@ -39,9 +40,11 @@ def entry(
     )
 
 
-def every(step: timedelta, times: int, *, begin: datetime = BEGIN, kind: Kind = "recurring") -> list[BackupEntry]:
+def every(
+    step: timedelta, times: int, *, begin: datetime = BEGIN, kind: Kind = "recurring", cluster: str = "prod"
+) -> list[BackupEntry]:
     """Verified backups at regular moments, oldest first."""
-    return [entry(begin + step * number, kind=kind) for number in range(times)]
+    return [entry(begin + step * number, kind=kind, cluster=cluster) for number in range(times)]
 
 
 def ids(entries: Iterable[BackupEntry]) -> list[str]:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from holdfast.engine import backup, outcome
+from holdfast.engine.retention import retain
 from holdfast.engine.services import Services
 from holdfast.engine.verification import verify
 from holdfast.errors import HoldfastError, TransientError
@@ -98,7 +99,7 @@ class BackupMachine:
             with tempfile.TemporaryDirectory() as folder:
                 verify(self.services, self.state.run, Path(folder))
         elif phase == "Retain":
-            backup.retain(self.services, self.state.run)
+            retain(self.services, self.state.run)
         else:
             return outcome.finish(self.services, self.state.run)
         return None

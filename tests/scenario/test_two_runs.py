@@ -11,6 +11,7 @@ from builders.services import START, MemoryServices, services_with
 from holdfast.engine import backup
 from holdfast.engine.catalog import list_backups
 from holdfast.engine.outcome import fail
+from holdfast.engine.retention import retain
 from holdfast.engine.verification import verify
 from holdfast.errors import RefusedError
 from holdfast.models.run import StatusChangeEvent
@@ -45,7 +46,7 @@ def redrive(phase: str, services: MemoryServices, machine: BackupMachine, work_d
     elif phase == "Verify":
         verify(services, machine.state.run, work_dir)
     else:
-        backup.retain(services, machine.state.run)
+        retain(services, machine.state.run)
 
 
 @pytest.mark.parametrize("phase", ["Snapshot", "Seal", "Verify", "Retain"])

@@ -85,7 +85,7 @@ def test_a_database_without_a_key_pauses_retention() -> None:
     (finding,) = suspicions([*week(), entry(7, 0)])
     assert (finding.level, finding.code) == ("refuse", "backup_empty")
     assert entry(7).backup_id in finding.text
-    assert finding.hint.endswith(f"holdfast backup accept prod {entry(7).backup_id}")
+    assert finding.hint.endswith(f"holdfast retention accept prod {entry(7).backup_id}")
 
 
 def test_a_database_that_shrank_to_less_than_half_pauses_retention() -> None:

@@ -9,7 +9,19 @@ import typer
 from typer.core import TyperGroup
 
 from holdfast import __version__
-from holdfast.cli import backup, cluster, demo, freshness, local, member, restore, run_commands, runbook, snapshot
+from holdfast.cli import (
+    backup,
+    cluster,
+    demo,
+    freshness,
+    local,
+    member,
+    restore,
+    retention,
+    run_commands,
+    runbook,
+    snapshot,
+)
 from holdfast.cli.context import Session, session_of
 from holdfast.cli.errors import guarded
 from holdfast.cli.options import NOTE, STACK, GlobalOptions, OutputFormat, globals_first, wants_debug, wants_json
@@ -30,6 +42,7 @@ app = typer.Typer(
 app.add_typer(cluster.app, name="cluster")
 app.add_typer(backup.app, name="backup")
 app.add_typer(restore.app, name="restore")
+app.add_typer(retention.app, name="retention")
 app.add_typer(member.app, name="member")
 app.add_typer(run_commands.app, name="run")
 app.add_typer(snapshot.app, name="snapshot")

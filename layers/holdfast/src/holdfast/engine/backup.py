@@ -10,13 +10,13 @@ from datetime import datetime
 
 from holdfast import __version__
 from holdfast.drivers.registry import driver_of
-from holdfast.engine.catalog import find_backup, look_at_objects, read_catalog
-from holdfast.engine.indexing import remove_names, tell_sealed
+from holdfast.engine.catalog import find_backup
+from holdfast.engine.indexing import tell_sealed
 from holdfast.engine.looking import etcd_of, look_at, node_transport
 from holdfast.engine.node_snapshot import snapshot_by_node
 from holdfast.engine.progress import ReportedProgress, enter
 from holdfast.engine.reading import read_if_there
-from holdfast.engine.secrets import bundle_secrets, nodes_with_secrets, remove_orphans, remove_secrets
+from holdfast.engine.secrets import bundle_secrets, nodes_with_secrets
 from holdfast.engine.services import Services
 from holdfast.engine.signing import put_signature
 from holdfast.engine.stored_head import read_stored_head
@@ -25,25 +25,17 @@ from holdfast.errors import PermanentError, RefusedError
 from holdfast.models.backup import Manifest, SnapshotObject, SnapshotSource
 from holdfast.models.cluster import ClusterSpec, NodeTransport
 from holdfast.models.plan import BackupPlan
-from holdfast.models.retention import Verdict
 from holdfast.models.run import BackupRequest, BackupRun, BackupState, Pending, RunRecord
 from holdfast.planning.backup_plan import LEASE, plan_backup, refuse_on
 from holdfast.planning.naming import (
-    DAMAGED,
-    GZIPPED_SNAPSHOT,
     MANIFEST,
-    RUNBOOK,
-    SIGNATURE,
     SNAPSHOT,
-    VERIFIED,
     backup_id_of_run,
     backup_key,
     backup_prefix,
     cluster_prefix,
     run_key,
 )
-from holdfast.planning.retention import decide
-from holdfast.planning.suspicion import suspicions
 
 PLAN = "plan.json"
 
@@ -229,37 +221,3 @@ def _source(plan: BackupPlan) -> SnapshotSource:
         node=plan.member.node,
         reason=plan.member.reason,
     )
-
-
-def retain(services: Services, run: BackupRun) -> tuple[Verdict, ...]:
-    """Remove what the cluster's rule lets go. A manifest goes first: a kill in between leaves a leftover, not a lie."""
-    enter(services, run, "Retain")
-    spec = services.clusters.get(run.cluster_id)
-    # The truth, not the catalogue: leftovers are in no catalogue, and neither are backups whose names there were lost.
-    entries = look_at_objects(services.reader, run.cluster_id)
-    if not any(entry.backup_id == run.backup_id and entry.state == "verified" for entry in entries):
-        raise PermanentError(
-            "backup_not_verified",
-            f"backup {run.backup_id} is not listed as verified, so nothing is removed",
-            hint=f"holdfast backup list {run.cluster_id}",
-        )
-    verdicts = decide(
-        entries, spec.retention, now=services.clock(), current=run.backup_id, findings=suspicions(entries)
-    )
-    for verdict in verdicts:
-        if not verdict.keep:
-            remove_backup(services, run.cluster_id, verdict.backup_id)
-    services.remover.remove(read_catalog(services.reader, run.cluster_id).superseded)
-    remove_orphans(services, run.cluster_id, known={run.backup_id, *(entry.backup_id for entry in entries)})
-    return verdicts
-
-
-def remove_backup(services: Services, cluster_id: str, backup: str) -> None:
-    """Its names go first, then its manifest, the secrets last: a kill in between leaves a leftover that no listing
-    takes for a backup, not a backup without its secrets."""
-    remove_names(services, cluster_id, backup)
-    services.remover.remove(
-        backup_key(cluster_id, backup, name)
-        for name in (MANIFEST, SIGNATURE, VERIFIED, DAMAGED, RUNBOOK, SNAPSHOT, GZIPPED_SNAPSHOT)
-    )
-    remove_secrets(services, cluster_id, backup)

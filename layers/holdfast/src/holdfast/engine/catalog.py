@@ -12,6 +12,7 @@ from holdfast.models.backup import BackupEntry, Manifest, State
 from holdfast.planning.catalog_key import Catalog, catalog_prefix, names_prefix, read_catalog_keys
 from holdfast.planning.naming import (
     DAMAGED,
+    FILES,
     GZIPPED_SNAPSHOT,
     MANIFEST,
     RUNBOOK,
@@ -55,11 +56,26 @@ def find_backup(reader: ObjectReader, cluster_id: str, backup: str) -> BackupEnt
     return next(iter(_entries(cluster_id, objects, names)), None)
 
 
+def look_at(reader: ObjectReader, entry: BackupEntry) -> BackupEntry:
+    """The same backup as it really is, by one LIST; figures and markers stay as they were told."""
+    prefix = backup_prefix(entry.cluster_id, entry.backup_id)
+    sizes = {info.key.removeprefix(prefix): info.size for info in reader.list(prefix)}
+    return as_it_is(entry, _state(sizes), _size(sizes))
+
+
+def as_it_is(told: BackupEntry, state: State, size: int) -> BackupEntry:
+    """What the catalogue told, held against what is there. Once it was sealed: without its manifest, or with a snapshot
+    of another size, it is no leftover but damaged."""
+    sound = state != "unsealed" and size == told.size
+    return told.model_copy(update={"state": state if sound else "damaged", "size": size})
+
+
 def _entries(cluster_id: str, objects: Iterable[ObjectInfo], catalog: Catalog) -> list[BackupEntry]:
     files: dict[str, dict[str, int]] = {}
     for info in objects:
         place = split_backup_key(info.key)
-        if place and place[0] == cluster_id:
+        # Whatever else somebody put there is no part of a backup, and no backup by itself.
+        if place and place[0] == cluster_id and place[2] in FILES:
             files.setdefault(place[1], {})[place[2]] = info.size
     known = {entry.backup_id: entry for entry in catalog.entries}
     return [
@@ -76,7 +92,7 @@ def _entry(
         backup_id=backup,
         kind=kind,
         taken_at=taken_at,
-        size=next((sizes[name] for name in _SNAPSHOTS if name in sizes), 0),
+        size=_size(sizes),
         state=_state(sizes),
         raw_size=known.raw_size if known else 0,
         live_keys=known.live_keys if known else 0,
@@ -84,6 +100,10 @@ def _entry(
         held=backup in catalog.held,
         accepted=backup in catalog.accepted,
     )
+
+
+def _size(sizes: dict[str, int]) -> int:
+    return next((sizes[name] for name in _SNAPSHOTS if name in sizes), 0)
 
 
 def _state(names: dict[str, int]) -> State:

@@ -4,6 +4,7 @@ A phase of its own, because its role may write there and the snapshot's role may
 what Holdfast itself reads back are the public certificates.
 """
 
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -19,7 +20,14 @@ from holdfast.models.command import Command
 from holdfast.models.node import BundleReport, NodeStep
 from holdfast.models.plan import BackupPlan
 from holdfast.models.run import BackupState, Pending
-from holdfast.planning.naming import backup_of_secret, backup_prefix, bundle_key, certificates_key, cluster_prefix
+from holdfast.planning.naming import (
+    backup_of_folder,
+    backup_of_secret,
+    backup_prefix,
+    backups_prefix,
+    bundle_key,
+    certificates_key,
+)
 from holdfast.planning.waiting import next_wait
 from holdfast.transports.base import Transport
 
@@ -128,14 +136,19 @@ class _Bundling:
         return [*missing, *(f"{node}: {warning}" for warning in report.warnings)]
 
 
+def secrets_of(services: Services, cluster_id: str, backup: str) -> list[str]:
+    """The keys of what nodes sent for that backup. Whatever else lies there is none of ours."""
+    found = services.secrets_reader.list(backup_prefix(cluster_id, backup))
+    return [entry.key for entry in found if backup_of_secret(entry.key) == backup]
+
+
 def remove_secrets(services: Services, cluster_id: str, backup: str) -> None:
-    """Whatever the secrets bucket holds of that backup."""
-    prefix = backup_prefix(cluster_id, backup)
-    services.secrets_remover.remove([entry.key for entry in services.secrets_reader.list(prefix)])
+    services.secrets_remover.remove(secrets_of(services, cluster_id, backup))
 
 
-def remove_orphans(services: Services, cluster_id: str, *, known: set[str]) -> None:
-    """Secrets of backups that are none: of a removal that was cut short, or sent after a clean-up. Whoever calls holds
-    the cluster's lease, and `known` are all backups that the other bucket has anything of."""
-    keys = [entry.key for entry in services.secrets_reader.list(cluster_prefix(cluster_id))]
-    services.secrets_remover.remove([key for key in keys if (backup := backup_of_secret(key)) and backup not in known])
+def orphans_among(services: Services, cluster_id: str, *, known: AbstractSet[str]) -> tuple[str, ...]:
+    """Backups of which only secrets are left, after a removal that was cut short, or sent after a clean-up. `known` are
+    all backups that the other bucket has anything of; what is at work holds the cluster's lease."""
+    folders = services.secrets_reader.folders(backups_prefix(cluster_id))
+    there = [backup for folder in folders if (backup := backup_of_folder(cluster_id, folder))]
+    return tuple(backup for backup in there if backup not in known and secrets_of(services, cluster_id, backup))

@@ -20,6 +20,8 @@ SIGNATURE = "manifest.sig"
 VERIFIED = "verified.json"
 DAMAGED = "damaged.json"
 RUNBOOK = "runbook.md"
+# All that lies below a backup. Its manifest is the first to go: without it nothing is a backup.
+FILES = (MANIFEST, SIGNATURE, VERIFIED, DAMAGED, RUNBOOK, SNAPSHOT, GZIPPED_SNAPSHOT)
 _OF_A_NODE = ("bundle.tar", "certificates.pem")
 
 
@@ -46,6 +48,11 @@ def parse_backup_id(text: str) -> tuple[datetime, Kind]:
 def run_id(cluster_id: str, backup: str) -> str:
     """The name of the execution that makes this backup: at most 48 + 1 + 25 of the 80 characters that AWS allows."""
     return f"{cluster_id}-{backup}"
+
+
+def retention_owner(cluster_id: str, seed: str) -> str:
+    """Who holds the lease while retention runs on the command line: a name that no run has."""
+    return f"{cluster_id}-retention-{hashlib.sha256(seed.encode()).hexdigest()[:6]}"
 
 
 def scheduled_run_id(cluster_id: str, scheduled_time: datetime) -> str:
@@ -86,6 +93,12 @@ def cluster_prefix(cluster_id: str) -> str:
 def backups_prefix(cluster_id: str) -> str:
     """Of all backups and of nothing else: an id begins with its year, and no other name does."""
     return f"{cluster_id}/2"
+
+
+def backup_of_folder(cluster_id: str, folder: str) -> str | None:
+    """The backup whose prefix this is, None for any other: what lies there is none of ours."""
+    backup = folder.removeprefix(cluster_prefix(cluster_id)).removesuffix("/")
+    return backup if _is_backup_id(backup) and folder == backup_prefix(cluster_id, backup) else None
 
 
 def backup_prefix(cluster_id: str, backup: str) -> str:

@@ -179,5 +179,5 @@ def _gone(before: BackupEntry, now: BackupEntry, names: Sequence[str], *, level:
 
 
 def _finding(entry: BackupEntry, code: str, text: str, *, level: Level = "refuse") -> Finding:
-    hint = f"look at it; if it is meant to be so: holdfast backup accept {entry.cluster_id} {entry.backup_id}"
+    hint = f"look at it; if it is meant to be so: holdfast retention accept {entry.cluster_id} {entry.backup_id}"
     return Finding(level=level, code=code, text=f"{entry.backup_id}: {text}", hint=hint)

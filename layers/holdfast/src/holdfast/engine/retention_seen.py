@@ -1,0 +1,92 @@
+"""What retention decides over: the catalogue, corrected by what lies in the bucket where it matters.
+
+The catalogue tells ten thousand backups in ten LIST calls, and may be wrong. A backup is removed because others stay;
+so those that count most are looked at themselves before anything goes, one LIST each.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from holdfast.engine.catalog import as_it_is, find_backup, look_at, look_at_objects, read_catalog
+from holdfast.models.backup import BackupEntry
+from holdfast.models.retention import RetentionSpec
+from holdfast.planning.naming import backup_of_folder, backups_prefix
+from holdfast.planning.retention import floor
+from holdfast.storage.base import ObjectReader
+
+# So many backups are looked at one by one; where more are in doubt, all objects are listed instead.
+ONE_BY_ONE = 50
+
+
+@dataclass(frozen=True)
+class Seen:
+    """`entries` are backups and leftovers. `folders` are all backups that have anything in the bucket, also what is
+    none of ours: the secrets of those are nobody's orphans. `superseded` are keys of the catalogue that may go."""
+
+    entries: tuple[BackupEntry, ...]
+    folders: frozenset[str]
+    superseded: tuple[str, ...] = ()
+
+
+def look_before_deciding(reader: ObjectReader, cluster_id: str, spec: RetentionSpec, current: str = "") -> Seen:
+    """Some 20 LIST calls for 10,000 backups, and one for each that the floor is made of, and for `current`."""
+    catalog = read_catalog(reader, cluster_id)
+    listed = {entry.backup_id: entry for entry in catalog.entries}
+    folders = backups_with_anything(reader, cluster_id)
+    unlisted = folders - listed.keys()
+    entries = None
+    if len(unlisted) <= ONE_BY_ONE:
+        entries = _where_it_matters(reader, cluster_id, spec, listed, folders, current)
+    if entries is None:
+        entries = _all_objects(reader, cluster_id, listed)
+    return Seen(entries, folders, catalog.superseded)
+
+
+def _where_it_matters(
+    reader: ObjectReader,
+    cluster_id: str,
+    spec: RetentionSpec,
+    listed: Mapping[str, BackupEntry],
+    folders: frozenset[str],
+    current: str,
+) -> tuple[BackupEntry, ...] | None:
+    """None when so many are not what the catalogue says that it is better not asked."""
+    # A backup of which nothing is left counts as damaged.
+    known = {backup: entry if backup in folders else _gone(entry) for backup, entry in listed.items()}
+    looked_at = set(folders - listed.keys())
+    for backup in looked_at:
+        found = find_backup(reader, cluster_id, backup)
+        if found:
+            known[backup] = found
+    enough = len(looked_at) + ONE_BY_ONE + 2 * spec.keep_at_least
+    while unseen := _wanted(known, spec, current) - looked_at:
+        # What turns out not to be verified makes place in the floor for an older one, which is looked at in turn.
+        if len(looked_at) > enough:
+            return None
+        known |= {backup: look_at(reader, known[backup]) for backup in unseen}
+        looked_at |= unseen
+    return tuple(known.values())
+
+
+def backups_with_anything(reader: ObjectReader, cluster_id: str) -> frozenset[str]:
+    found = (backup_of_folder(cluster_id, folder) for folder in reader.folders(backups_prefix(cluster_id)))
+    return frozenset(backup for backup in found if backup)
+
+
+def _wanted(known: Mapping[str, BackupEntry], spec: RetentionSpec, current: str) -> set[str]:
+    return {entry.backup_id for entry in floor([*known.values()], spec)} | ({current} & known.keys())
+
+
+def _gone(entry: BackupEntry) -> BackupEntry:
+    return entry.model_copy(update={"state": "damaged", "size": 0})
+
+
+def _all_objects(reader: ObjectReader, cluster_id: str, listed: Mapping[str, BackupEntry]) -> tuple[BackupEntry, ...]:
+    """Every backup as it is: some five objects each, so 50 LIST calls for 10,000."""
+    real = {entry.backup_id: entry for entry in look_at_objects(reader, cluster_id)}
+    known = {backup: _gone(entry) for backup, entry in listed.items()} | real
+    known |= {
+        backup: as_it_is(listed[backup], real[backup].state, real[backup].size)
+        for backup in real.keys() & listed.keys()
+    }
+    return tuple(known.values())
