@@ -71,6 +71,8 @@ GRANTED: dict[str, set[str]] = {
         "dynamodb:GetItem",
         "dynamodb:UpdateItem",
         "s3:DeleteObjectVersion",
+        "s3:GetObjectLegalHold",
+        "s3:GetObjectRetention",
         "s3:ListBucket",
         "s3:ListBucketVersions",
     },

@@ -6,9 +6,9 @@ import pytest
 
 from builders.backed_up import CLUSTER, one_backup, only_backup
 from builders.services import START, MemoryServices
-from holdfast.engine.backup import remove_backup
 from holdfast.engine.catalog import find_backup, list_backups
 from holdfast.engine.holding import Kept, hold, hold_of, protection, unhold
+from holdfast.engine.removal import remove_backup
 from holdfast.engine.services import Services
 from holdfast.errors import HoldfastError, InvalidInputError, PermanentError, RefusedError
 from holdfast.models.backup import Hold
