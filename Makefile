@@ -15,7 +15,7 @@ NODES := nsenter:util-linux curl:curl openssl:openssl zstd:zstd
 # A real S3 server for tests/interop: 67 MB to download, 250 MB on disk, 13 seconds.
 CEPH := ceph-mon:ceph-mon ceph-osd:ceph-osd radosgw:radosgw ceph-authtool:ceph-common
 
-.PHONY: help setup system requirements proto check format test e2e demo local bench build clean
+.PHONY: help setup system requirements proto iam-page check format test e2e demo local bench build clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' Makefile
@@ -54,6 +54,9 @@ requirements: $(UV) ## compile requirements/*.in again (needs the registry)
 
 proto: setup ## generate the etcd messages again (a test compares them with rpc.proto)
 	$(BIN)/python -m grpc_tools.protoc -I layers/holdfast/src --python_out=layers/holdfast/src --pyi_out=layers/holdfast/src holdfast/etcd/rpc.proto
+
+iam-page: setup ## write docs/reference/iam.md from the template again (a test compares them)
+	PYTHONPATH=tests $(BIN)/python -m template.iam_page
 
 check: setup system $(SAM) ## format, lint, types, import layers, template, state machine, roles: fast, offline after the first time
 	$(BIN)/ruff format --check --quiet .

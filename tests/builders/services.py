@@ -70,6 +70,7 @@ class MemoryServices:
     changes: MemoryExecutions = field(default_factory=MemoryExecutions)
     notifier: MemoryNotifier = field(default_factory=MemoryNotifier)
     identity: MemoryIdentity = field(default_factory=MemoryIdentity)
+    four_eyes: bool = False
     member: FakeEtcdCluster = field(
         default_factory=lambda: FakeEtcdCluster(known=etcd_facts(), snapshot_file=small_snapshot())
     )

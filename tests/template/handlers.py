@@ -43,7 +43,7 @@ USES = {
     "restore_started": {"buckets", "clusters", "leases", "runs", "reader", "writer", "grants", "signing"},
     "check_freshness": {"clusters", "freshness_notes", "reader", "notifier"},
     "restore_approval": {"runs", "reader", "notifier"},
-    "restore_phase": {"clusters", "leases", "runs", "reader", "writer", "grants", "secrets_grants"},
+    "restore_phase": {"clusters", "leases", "runs", "reader", "writer", "grants", "secrets_grants", "four_eyes"},
     "restore_report": TELLING,
     "restore_failed": {"clusters", "runs", "reader"},
     "restore_ended": TELLING,

@@ -67,15 +67,27 @@ def functions() -> dict[str, Function]:
 
 @dataclass(frozen=True)
 class Statement:
-    """One statement of an identity policy; `owner` is the role or managed policy that has it."""
+    """One statement of a policy; `owner` is the role, managed policy or bucket policy that has it."""
 
     owner: str
     actions: tuple[str, ...]
     resources: tuple[Any, ...]
     condition: Mapping[str, Any]
+    effect: str = "Allow"
+    sid: str = ""
 
 
 def statements() -> Iterator[Statement]:
+    """What identity policies allow."""
+    return (each for each in _identity() if each.effect == "Allow")
+
+
+def denials() -> Iterator[Statement]:
+    """What identity policies deny, under whatever condition of the template."""
+    return (each for each in _identity() if each.effect == "Deny")
+
+
+def _identity() -> Iterator[Statement]:
     for owner, role in resources("AWS::IAM::Role").items():
         for policy in role.get("Policies", ()):
             yield from _statements(owner, policy["PolicyDocument"])
@@ -83,10 +95,17 @@ def statements() -> Iterator[Statement]:
         yield from _statements(owner, managed["PolicyDocument"])
 
 
+def bucket_statements() -> Iterator[Statement]:
+    """`owner` is the bucket."""
+    for policy in resources("AWS::S3::BucketPolicy").values():
+        yield from _statements(policy["Bucket"]["Ref"], policy["PolicyDocument"])
+
+
 def _statements(owner: str, document: Mapping[str, Any]) -> Iterator[Statement]:
-    for each in document["Statement"]:
+    for declared in document["Statement"]:
+        each = declared["Fn::If"][1] if "Fn::If" in declared else declared
         actions, wanted = _many(each["Action"]), _many(each["Resource"])
-        yield Statement(owner, actions, wanted, each.get("Condition", {}))
+        yield Statement(owner, actions, wanted, each.get("Condition", {}), each["Effect"], each.get("Sid", ""))
 
 
 def _many(value: Any) -> tuple[Any, ...]:
@@ -94,8 +113,10 @@ def _many(value: Any) -> tuple[Any, ...]:
 
 
 def text_of(value: Any) -> str:
-    """A resource as one line: "Table.Arn", "Topic", "${SnapshotsBucket.Arn}/*/manifest.json"."""
+    """A resource as one line, of a choice the first: "Table.Arn", "Topic", "${SnapshotsBucket.Arn}/*/manifest.json"."""
     if isinstance(value, str):
         return value
     (kind, argument), *_ = value.items()
+    if kind == "Fn::If":
+        return text_of(argument[1])
     return ".".join(argument) if kind == "Fn::GetAtt" else str(argument)

@@ -7,7 +7,17 @@ import pytest
 
 from holdfast.state import items
 from template.handlers import USES
-from template.stack import Statement, declared_machines, functions, resources, stack, statements, text_of
+from template.stack import (
+    Statement,
+    bucket_statements,
+    declared_machines,
+    denials,
+    functions,
+    resources,
+    stack,
+    statements,
+    text_of,
+)
 
 ALL = list(statements())
 
@@ -15,6 +25,8 @@ ALL = list(statements())
 ANY_RESOURCE = {
     "TelemetryPolicy": ("xray:", "X-Ray's write calls know no resource (Service Authorization Reference)"),
     "ClusterAccessPolicy": ("ssm:(Get|Cancel)", "a command is no resource (Service Authorization Reference)"),
+    "OperatorPolicy": ("states:SendTaskFailure", "a task token is no resource (Service Authorization Reference)"),
+    "ApproverPolicy": ("states:SendTaskSuccess", "a task token is no resource (Service Authorization Reference)"),
     "VpcPolicy": ("ec2:", "Lambda itself calls these; it demands them on any resource (Lambda developer guide, VPC)"),
 } | dict.fromkeys(
     ("StateMachineRole", "RestoreStateMachineRole", "PhaseStateMachineRole"),
@@ -131,9 +143,47 @@ GRANTED["CheckFreshnessRole"] = {
     "s3:ListBucket",
     *TELL,
 }
+# What people have, and the role that they become on the worst day.
+PEOPLE: dict[str, set[str]] = {
+    "AuditorPolicy": {
+        "cloudformation:DescribeStacks",
+        "dynamodb:GetItem",
+        "dynamodb:Query",
+        "s3:GetObject",
+        "s3:ListBucket",
+        "scheduler:GetSchedule",
+        "states:DescribeExecution",
+        "states:GetExecutionHistory",
+    },
+    "OperatorPolicy": {"states:SendTaskFailure", "states:StartExecution", "states:StopExecution"},
+    "ApproverPolicy": {"states:SendTaskSuccess"},
+    "BreakGlassRole": {
+        "cloudformation:DescribeStacks",
+        "dynamodb:GetItem",
+        "s3:BypassGovernanceRetention",
+        "s3:DeleteBucketPolicy",
+        "s3:DeleteObject",
+        "s3:DeleteObjectVersion",
+        "s3:GetBucketObjectLockConfiguration",
+        "s3:GetBucketPolicy",
+        "s3:GetLifecycleConfiguration",
+        "s3:GetObject",
+        "s3:GetObjectLegalHold",
+        "s3:GetObjectRetention",
+        "s3:GetObjectVersion",
+        "s3:ListBucket",
+        "s3:ListBucketVersions",
+        "s3:PutBucketObjectLockConfiguration",
+        "s3:PutBucketPolicy",
+        "s3:PutLifecycleConfiguration",
+        "s3:PutObjectLegalHold",
+        "s3:PutObjectRetention",
+    },
+}
 MACHINES = {"StateMachineRole", "RestoreStateMachineRole", "PhaseStateMachineRole"}
 
 
+DELETING = ("BackupRetainRole", "BackupFailedRole", "BackupStoppedRole")
 JSON = ("manifest.json", "manifest.sig", "verified.json", "damaged.json")
 SNAPSHOTS = ["${SnapshotsBucket.Arn}/*/snapshot.db.zst", "${SnapshotsBucket.Arn}/*/snapshot.db.gz"]
 SIGNATURE = "${SnapshotsBucket.Arn}/*/manifest.sig"
@@ -171,14 +221,16 @@ def test_every_listed_reason_is_still_needed() -> None:
     assert {statement.owner for statement in ALL if "*" in statement.resources} == set(ANY_RESOURCE)
 
 
-@pytest.mark.parametrize("role", sorted(GRANTED))
-def test_a_role_may_do_what_is_listed_and_nothing_else(role: str) -> None:
-    found = {action for statement in ALL if statement.owner == role for action in statement.actions}
-    assert {action for action in found if not action.startswith("kms:")} == GRANTED[role]
+@pytest.mark.parametrize("owner", sorted({**GRANTED, **PEOPLE}))
+def test_a_role_may_do_what_is_listed_and_nothing_else(owner: str) -> None:
+    found = {action for statement in ALL if statement.owner == owner for action in statement.actions}
+    assert {action for action in found if not action.startswith("kms:")} == {**GRANTED, **PEOPLE}[owner]
 
 
-def test_every_role_is_looked_at() -> None:
-    assert set(resources("AWS::IAM::Role")) == {*GRANTED, *MACHINES}
+def test_every_role_and_every_policy_is_looked_at() -> None:
+    assert set(resources("AWS::IAM::Role")) == {*GRANTED, *MACHINES, "BreakGlassRole"}
+    shared = {"TelemetryPolicy", "VpcPolicy", "ClusterAccessPolicy", *SIGNING, *STORES}
+    assert set(resources("AWS::IAM::ManagedPolicy")) == {*PEOPLE, *shared} - {"BreakGlassRole"}
 
 
 def test_no_two_functions_share_a_role() -> None:
@@ -186,9 +238,14 @@ def test_no_two_functions_share_a_role() -> None:
     assert len(set(roles)) == len(roles)
 
 
-def test_the_functions_that_delete_are_retain_and_the_clean_up() -> None:
+def test_the_functions_that_delete_are_retain_and_the_clean_up_and_a_person_becomes_break_glass() -> None:
     deleting = {each.owner for each in ALL for action in each.actions if action.startswith("s3:Delete")}
-    assert deleting == {"BackupRetainRole", "BackupFailedRole", "BackupStoppedRole"}
+    assert deleting == {*DELETING, "BreakGlassRole"}
+
+
+def test_who_deletes_puts_nothing_that_a_backup_consists_of() -> None:
+    putting = {resource for role in DELETING for resource in of(role, "s3:PutObject")}
+    assert putting == {"${SnapshotsBucket.Arn}/*/runs/*/report.json"}
 
 
 @pytest.mark.parametrize("role", ["BackupFailedRole", "BackupStoppedRole"])
@@ -305,6 +362,7 @@ def test_who_may_read_a_secrets_bundle_hands_it_to_nodes_and_may_write_none() ->
     assert reading == {
         ("BackupSecretsRole", "${SecretsBucket.Arn}/*/certificates.pem"),
         ("RestorePhaseRole", "${SecretsBucket.Arn}/*/bundle.tar"),
+        ("BreakGlassRole", "${SecretsBucket.Arn}/*"),
     }
 
 
@@ -320,15 +378,43 @@ def test_who_writes_secrets_writes_no_snapshots_and_the_other_way_round() -> Non
     assert "BackupSecretsRole" not in owners["${SnapshotsBucket"]
 
 
-def test_keys_are_used_through_their_service_alone() -> None:
+# The bucket's keys: that its ARN is the encryption context follows from its bucket key.
+THROUGH_S3 = {"SnapshotsKey": "SnapshotsBucket", "SecretsKey": "SecretsBucket"}
+
+
+def test_keys_are_used_through_their_service_alone_and_for_what_is_ours() -> None:
     for statement in ALL:
-        if statement.owner not in SIGNING and any(action.startswith("kms:") for action in statement.actions):
-            services = statement.condition["StringEquals"]["kms:ViaService"]
-            (key,) = statement.resources
-            service = {"SnapshotsKey": "s3", "SecretsKey": "secretsmanager", "TopicKey": "sns"}[key["Fn::GetAtt"][0]]
-            if statement.owner in ("BackupSecretsRole", "RestorePhaseRole"):
-                service = "s3"
-            assert services == {"Fn::Sub": f"{service}.${{AWS::Region}}.amazonaws.com"}, statement.owner
+        if {"kms:Decrypt", "kms:GenerateDataKey"} & set(statement.actions):
+            assert statement.condition == _use_of(statement), statement.owner
+
+
+def _use_of(statement: Statement) -> dict[str, Any]:
+    def through(service: str) -> dict[str, Any]:
+        return {"kms:ViaService": {"Fn::Sub": f"{service}.${{AWS::Region}}.amazonaws.com"}}
+
+    (key,) = statement.resources
+    name = key["Fn::GetAtt"][0]
+    if secrets := of(statement.owner, "secretsmanager:GetSecretValue"):
+        secret = {"Fn::Sub": secrets[0]}
+        return {
+            "StringEquals": through("secretsmanager"),
+            "StringLike": {"kms:EncryptionContext:SecretARN": secret},
+        }
+    if name == "TopicKey":
+        return {"StringEquals": through("sns")}
+    return {
+        "StringEquals": {
+            **through("s3"),
+            "kms:EncryptionContext:aws:s3:arn": {"Fn::GetAtt": [THROUGH_S3[name], "Arn"]},
+        }
+    }
+
+
+@pytest.mark.parametrize("bucket", ["SnapshotsBucket", "SecretsBucket"])
+def test_both_buckets_encrypt_with_a_bucket_key(bucket: str) -> None:
+    """Without one S3 would give each object's ARN as the context, and no role could use the key."""
+    (rule,) = resources("AWS::S3::Bucket")[bucket]["BucketEncryption"]["ServerSideEncryptionConfiguration"]
+    assert rule["BucketKeyEnabled"] is True
 
 
 def test_only_who_seals_signs_and_by_one_algorithm_over_a_digest() -> None:
@@ -340,13 +426,15 @@ def test_only_who_seals_signs_and_by_one_algorithm_over_a_digest() -> None:
 
 def test_who_believes_a_manifest_may_ask_for_the_public_key_and_for_nothing_else_of_it() -> None:
     asks = [each for each in ALL if "kms:GetPublicKey" in each.actions]
-    assert [(each.owner, each.actions) for each in asks] == [("CheckSignaturesPolicy", ("kms:GetPublicKey",))]
+    assert [(each.owner, each.actions) for each in asks] == [
+        (owner, ("kms:GetPublicKey",)) for owner in ("CheckSignaturesPolicy", "AuditorPolicy")
+    ]
     assert attached("CheckSignaturesPolicy") == {"BackupVerifyRole", "RestoreStartedRole"}
 
 
 def test_the_signing_key_is_of_no_use_but_for_signatures() -> None:
     users = {each.owner for each in ALL if any("SigningKey" in str(resource) for resource in each.resources)}
-    assert users == set(SIGNING)
+    assert users == {*SIGNING, "AuditorPolicy"}
 
 
 def attached(policy: str) -> set[str]:
@@ -399,12 +487,29 @@ def test_a_restore_may_start_and_stop_its_phases_and_no_other_execution() -> Non
         "events:PutRule": [rule],
         "events:PutTargets": [rule],
     }
-    assert {each.owner for each in ALL if "states:StopExecution" in each.actions} == {"RestoreStateMachineRole"}
+    stopping = {each.owner for each in ALL if "states:StopExecution" in each.actions}
+    assert stopping == {"RestoreStateMachineRole", "OperatorPolicy"}
 
 
 def test_no_function_answers_the_question_whether_a_restore_may_begin() -> None:
     """Only whoever may call Step Functions himself does: the command line, with the caller's own rights."""
-    assert not [each for each in ALL for action in each.actions if action.startswith("states:SendTask")]
+    answering = {each.owner for each in ALL for action in each.actions if action.startswith("states:SendTask")}
+    assert answering == {"OperatorPolicy", "ApproverPolicy"}
+
+
+def test_with_four_eyes_nobody_asks_for_a_restore_and_lets_it_begin() -> None:
+    assert [(each.owner, each.actions, [text_of(one) for one in each.resources]) for each in denials()] == [
+        ("OperatorPolicy", ("states:SendTaskSuccess",), ["*"]),
+        ("ApproverPolicy", ("states:StartExecution",), ["RestoreStateMachine"]),
+    ]
+
+
+def test_an_auditor_sees_no_bytes_of_a_snapshot_and_no_presigned_url() -> None:
+    assert of("AuditorPolicy", "s3:GetObject") == [
+        "${SnapshotsBucket.Arn}/*/*.json",
+        "${SnapshotsBucket.Arn}/*/manifest.sig",
+        "${SnapshotsBucket.Arn}/*/runbook.md",
+    ]
 
 
 def test_a_restore_puts_nothing_into_a_backup_but_its_emergency_backup() -> None:
@@ -434,7 +539,55 @@ def test_a_look_at_freshness_reads_no_backup_and_writes_only_what_it_told() -> N
     assert keys["dynamodb:GetItem"] == [items.SPECS]
 
 
-def test_every_role_trusts_one_service() -> None:
-    for name, role in resources("AWS::IAM::Role").items():
+def test_every_role_trusts_one_service_and_break_glass_a_person_with_mfa() -> None:
+    roles = dict(resources("AWS::IAM::Role"))
+    (trust,) = roles.pop("BreakGlassRole")["AssumeRolePolicyDocument"]["Statement"]
+    assert trust["Condition"] == {"Bool": {"aws:MultiFactorAuthPresent": "true"}}
+    assert set(trust["Principal"]) == {"AWS"}
+    for name, role in roles.items():
         (trust,) = role["AssumeRolePolicyDocument"]["Statement"]
         assert re.fullmatch(r"(lambda|states|scheduler)\.amazonaws\.com", trust["Principal"]["Service"]), name
+
+
+# By the statement's Sid: who is left out of the denial. "CloudFormation" is whoever deploys through it.
+LEFT_OUT: dict[str, set[str]] = {
+    "TlsOnly": set(),
+    "NoForeignAccount": set(),
+    "NoOtherEncryption": set(),
+    "NoOtherKey": set(),
+    "NoKeyOfTheCaller": set(),
+    "OnlyBreakGlassChangesTheBucket": {"BreakGlassRole", "DeploymentRole", "CloudFormation"},
+    "OnlyRetentionDeletes": {"BreakGlassRole", *DELETING},
+    "NobodyHides": {"BreakGlassRole"},
+    "OnlyBreakGlassGetsAroundLocks": {"BreakGlassRole"},
+    "OnlyBreakGlassReleasesHolds": {"BreakGlassRole"},
+    "NoOtherReader": {"BackupSecretsRole", "RestorePhaseRole", "BreakGlassRole"},
+}
+
+
+@pytest.mark.parametrize("statement", list(bucket_statements()), ids=lambda each: f"{each.owner}-{each.sid}")
+def test_a_bucket_refuses_everybody_but_those_who_are_listed(statement: Statement) -> None:
+    assert statement.effect == "Deny"
+    assert _left_out(statement) == LEFT_OUT[statement.sid]
+
+
+def _left_out(statement: Statement) -> set[str]:
+    named = statement.condition.get("ArnNotLike", {}).get("aws:PrincipalArn", [])
+    found = {_named(each) for each in (named if isinstance(named, list) else [named])}
+    if "ForAllValues:StringNotEquals" in statement.condition:
+        assert statement.condition["ForAllValues:StringNotEquals"] == {"aws:CalledVia": "cloudformation.amazonaws.com"}
+        found.add("CloudFormation")
+    return found
+
+
+def _named(principal: dict[str, Any]) -> str:
+    if "Fn::If" in principal:
+        return str(principal["Fn::If"][1]["Ref"])
+    return str(principal["Fn::GetAtt"][0])
+
+
+def test_both_buckets_refuse_the_same_and_secrets_every_reader_but_restores() -> None:
+    sids = {
+        bucket: [each.sid for each in bucket_statements() if each.owner == bucket] for bucket in THROUGH_S3.values()
+    }
+    assert sids["SecretsBucket"] == [*sids["SnapshotsBucket"], "NoOtherReader"] == list(LEFT_OUT)

@@ -70,7 +70,11 @@ def test_replace_starts_a_run_that_waits_for_an_approval() -> None:
     services, _, _ = restorable()
     ended = holdfast("member", "replace", "prod-1", "n3", services=services)
     (name,) = services.changes.payloads
-    assert json.loads(services.changes.payloads[name]) == {"cluster": "prod-1", "replace": "n3"}
+    assert json.loads(services.changes.payloads[name]) == {
+        "cluster": "prod-1",
+        "replace": "n3",
+        "requested_by": services.identity.name,
+    }
     assert ChangeRequest.model_validate_json(services.changes.payloads[name]).replace == "n3"
     assert f"holdfast restore approve {name}" in ended.stdout
 

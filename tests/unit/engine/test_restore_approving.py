@@ -5,11 +5,11 @@ import pytest
 from builders.changes import RUN, begin, end, restore_plan, wait_for_approval
 from builders.runs import NOON
 from builders.services import MemoryServices, services_with
-from holdfast.engine.restore.approving import accept, ask
+from holdfast.engine.restore.approving import accept, approve, ask
 from holdfast.engine.restore.stored import APPROVAL, find_approval, run_of
 from holdfast.errors import RefusedError
 from holdfast.models.approval import Approval
-from holdfast.models.restore import ChangeRun
+from holdfast.models.restore import ChangeRun, RestorePlan
 from holdfast.planning.naming import run_key
 
 CLUSTER = "prod-1"
@@ -75,3 +75,40 @@ def test_an_answer_that_fits_is_not_replaced_by_a_later_one() -> None:
     accept(services, run, restore_plan(), first)
     accept(services, run, restore_plan(), answer(restore_plan().digest, "the second"))
     assert find_approval(services, run) == first
+
+
+OPS, OTHER = "arn:aws:iam::123456789012:user/ops", "arn:aws:iam::123456789012:user/other"
+
+
+def asked(by: str, *, four_eyes: bool = True) -> tuple[MemoryServices, ChangeRun, RestorePlan]:
+    services = services_with()
+    services.four_eyes = four_eyes
+    plan = begin(services, plan=restore_plan(requested_by=by))
+    wait_for_approval(services)
+    return services, run_of(services.runs.get(CLUSTER, RUN)), plan
+
+
+@pytest.mark.parametrize(("by", "code"), [(OPS, "approval_own_request"), ("", "approval_requester_unknown")])
+def test_with_four_eyes_nobody_approves_his_own_run_and_nobody_one_of_an_unknown(by: str, code: str) -> None:
+    services, _, plan = asked(by)
+    with pytest.raises(RefusedError, match=code):
+        approve(services, CLUSTER, RUN, approved_by=OPS, typed=CLUSTER, digest=plan.digest)
+    assert services.runs.get(CLUSTER, RUN).question is not None, "the run waits on"
+
+
+@pytest.mark.parametrize(("four_eyes", "by"), [(True, OTHER), (False, OPS), (False, "")])
+def test_another_person_approves_and_without_four_eyes_anybody(by: str, *, four_eyes: bool) -> None:
+    services, _, plan = asked(by, four_eyes=four_eyes)
+    assert approve(services, CLUSTER, RUN, approved_by=OPS, typed=CLUSTER, digest=plan.digest).approved_by == OPS
+
+
+def test_with_four_eyes_an_answer_that_another_program_sent_is_held_to_the_same() -> None:
+    services, run, plan = asked(OPS)
+    with pytest.raises(RefusedError, match="approval_own_request"):
+        accept(services, run, plan, answer(plan.digest, OPS))
+    assert find_approval(services, run) is None
+    accept(services, run, plan, answer(plan.digest, OTHER))
+
+
+def test_who_asked_is_part_of_what_is_approved() -> None:
+    assert restore_plan(requested_by=OPS).digest != restore_plan(requested_by=OTHER).digest

@@ -47,6 +47,12 @@ def test_the_run_has_no_plan_before_its_emergency_backup_is_there() -> None:
     assert services.bucket.read(f"{CLUSTER}/{plan.emergency}/manifest.json")
 
 
+def test_a_plan_says_who_asked_for_it() -> None:
+    services, _, backup = restorable()
+    name = "arn:aws:iam::123456789012:user/ops"
+    assert started(services, backup=backup, allow=HEALTHY, requested_by=name).requested_by == name
+
+
 # A node's failures that another try may mend are told as such, when there were enough tries.
 @pytest.mark.parametrize("code", ["node_snapshot_failed", "upload_unreachable", "node_etcd_not_running"])
 def test_a_run_without_its_emergency_backup_is_refused_and_cannot_be_resumed(code: str) -> None:

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import BeforeValidator, Field, ValidationError
 
@@ -36,6 +36,7 @@ class Settings(Model):
     trusted_keys: str = ""
     storage: Annotated[StorageSpec, BeforeValidator(_from_json)] = StorageSpec()
     stack_name: str = "holdfast"
+    four_eyes: Literal["yes", "no"] = "no"
     work_dir: str = Field(default="/tmp")  # noqa: S108 - the one writable place of a Lambda function
 
     def require(self, field: str) -> str:

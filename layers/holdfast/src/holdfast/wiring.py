@@ -284,6 +284,10 @@ class AwsServices:
 
         return StsIdentity(self._client("sts"))
 
+    @property
+    def four_eyes(self) -> bool:
+        return self._settings.four_eyes == "yes"
+
     @cached_property
     def notifier(self) -> Notifier:
         from holdfast.notify.aws import AwsNotifier

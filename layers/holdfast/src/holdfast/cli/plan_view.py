@@ -53,6 +53,8 @@ def _head(plan: "RestorePlan") -> Iterator[tuple[str, str]]:
         hashed = "" if plan.hash_kv is None else f", HashKV {plan.hash_kv}"
         yield "database", f"revision {plan.revision}{hashed}, {sum(plan.counts.values())} keys"
     yield "first", _emergency(plan)
+    if plan.requested_by:
+        yield "asked by", plan.requested_by
     if plan.allowed:
         yield "allowed", ", ".join(plan.allowed)
 

@@ -71,6 +71,10 @@ class Services(Protocol):
         """Whose credentials these are."""
 
     @property
+    def four_eyes(self) -> bool:
+        """Whether a restore needs another person than the one who asked for it."""
+
+    @property
     def grants(self) -> UploadGrants:
         """Presigned URLs for the snapshots bucket."""
 

@@ -35,7 +35,8 @@ class ChangeRequest(Model):
 
     {"cluster", "backup", "mode"} a restore; {"cluster", "replace": NODE} a member's replacement; {"cluster", "resume":
     RUN} goes on with a run that failed; {"cluster", "abort": RUN} takes back a run that is not past its point of no
-    return. `allow` lifts guardrails by their code.
+    return. `allow` lifts guardrails by their code. `requested_by` is who asks, as the command line learned it from STS;
+    whoever types in the console may leave it out, or write what he likes (docs/reference/iam.md, "Four eyes").
     """
 
     cluster: ClusterId
@@ -45,6 +46,7 @@ class ChangeRequest(Model):
     resume: RunId | None = None
     abort: RunId | None = None
     allow: tuple[Allowance, ...] = ()
+    requested_by: Words = ""
 
     @model_validator(mode="after")
     def _one_purpose(self) -> Self:
@@ -137,7 +139,8 @@ class RestorePlan(Model):
     """`revision`, `hash` and `counts` are the backup's own: what the restored database is held against. `emergency` is
     the backup that was made of what still answered before anything was touched, None when nothing did or when none
     could be made, which was allowed then. `manifest_sha256` is that of the backup's manifest, whose `signature` was
-    looked at; the hashes in the steps are that manifest's, and nobody reads it again."""
+    looked at; the hashes in the steps are that manifest's, and nobody reads it again. `requested_by` is who asked
+    for the run, "" when the input did not say."""
 
     schema_version: Literal[1] = 1
     job: Change
@@ -161,6 +164,7 @@ class RestorePlan(Model):
     allowed: tuple[Allowance, ...] = ()
     findings: tuple[Finding, ...] = ()
     steps: tuple[RestoreStep, ...]
+    requested_by: Words = ""
 
     @property
     def digest(self) -> str:

@@ -9,6 +9,7 @@ from holdfast.errors import PermanentError, RefusedError
 from holdfast.models.approval import Approval, Question
 from holdfast.models.restore import ChangeRun, RestorePlan
 from holdfast.models.run import Outcome, Progress, RunRecord
+from holdfast.planning.four_eyes import refuse_own_request
 from holdfast.planning.naming import run_key
 
 # As long as the state machine waits (TimeoutSeconds of Approval; a test compares the two).
@@ -47,7 +48,8 @@ def approve(services: Services, cluster_id: str, run_id: str, *, approved_by: st
     """Let the run go on; `digest` is that of the plan that the person was shown.
 
     RefusedError `approval_mismatch` when another cluster's id was typed, `plan_changed` when the plan that was shown
-    or is stored is not the one that was asked about; PermanentError `nothing_to_approve`, `question_closed`.
+    or is stored is not the one that was asked about, and with four eyes `approval_own_request` and
+    `approval_requester_unknown`; PermanentError `nothing_to_approve`, `question_closed`.
     """
     record = services.runs.get(cluster_id, run_id)
     question = _question(record)
@@ -57,12 +59,15 @@ def approve(services: Services, cluster_id: str, run_id: str, *, approved_by: st
             f"the run would change {cluster_id}, and {typed[:60]!r} was typed",
             hint="Type the id of the cluster that is to be changed.",
         )
-    if {digest, load_plan(services, run_of(record)).digest} != {question.digest}:
+    plan = load_plan(services, run_of(record))
+    if {digest, plan.digest} != {question.digest}:
         raise RefusedError(
             "plan_changed",
             f"the stored plan of {run_id} is not the one that was asked about",
             hint="Somebody changed it: abort the run, look at who wrote to the bucket, and start another one.",
         )
+    if services.four_eyes:
+        refuse_own_request(plan.requested_by, approved_by)
     approval = Approval(cluster=cluster_id, digest=digest, approved_by=approved_by, approved_at=services.clock())
     services.changes.answer(question.token, approval.model_dump_json())
     return approval
@@ -78,7 +83,7 @@ def accept(services: Services, run: ChangeRun, plan: RestorePlan, approval: Appr
     """The answer that the state machine brought, or that an earlier call stored, must be for this very plan.
 
     One that is takes the place of a stored one that is not: a newer Holdfast may make another digest of the same plan,
-    and asks anew."""
+    and asks anew. With four eyes it must be another person's, whatever program sent it."""
     stored = find_approval(services, run)
     known = [each for each in (stored, approval) if each]
     if not known:
@@ -92,6 +97,8 @@ def accept(services: Services, run: ChangeRun, plan: RestorePlan, approval: Appr
             f"{known[-1].approved_by} approved another plan than the one that is stored for {run.run_id}",
             hint="Start another run; its plan is asked about anew.",
         )
+    if services.four_eyes:
+        refuse_own_request(plan.requested_by, fitting[0].approved_by)
     if fitting[0] != stored:
         key = run_key(run.cluster_id, run.run_id, APPROVAL)
         services.writer.put(key, fitting[0].model_dump_json(indent=2).encode())

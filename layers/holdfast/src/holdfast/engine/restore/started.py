@@ -87,7 +87,7 @@ def plan_of(
 ) -> RestorePlan:
     saved_as = saved.backup_id if isinstance(saved, BackupPlan) else None
     if backup is None or not request.backup:
-        return plan_replacement(
+        plan = plan_replacement(
             spec,
             seen,
             request.replace or "",
@@ -98,17 +98,19 @@ def plan_of(
             now=now,
             backup=backup,
         )
-    return plan_restore(
-        spec,
-        seen,
-        backup,
-        request,
-        run_id=run.run_id,
-        token=token_of_run(run.run_id),
-        emergency=saved_as,
-        findings=findings,
-        now=now,
-    )
+    else:
+        plan = plan_restore(
+            spec,
+            seen,
+            backup,
+            request,
+            run_id=run.run_id,
+            token=token_of_run(run.run_id),
+            emergency=saved_as,
+            findings=findings,
+            now=now,
+        )
+    return plan.model_copy(update={"requested_by": request.requested_by})
 
 
 def preview(

@@ -11,6 +11,7 @@ from holdfast.engine.services import Services
 from holdfast.engine.watching import if_known
 from holdfast.errors import PermanentError
 from holdfast.executions.base import ExecutionView
+from holdfast.models.node import plain
 from holdfast.models.restore import ChangeRequest
 from holdfast.models.run import RunRecord, StartedRun
 from holdfast.planning.naming import backup_id, run_id
@@ -23,8 +24,10 @@ _LONGEST_NAME = 80
 
 
 def start_change(services: Services, request: ChangeRequest, seed: str) -> StartedRun:
-    """A new run; `seed` tells two starts within one second apart. PermanentError `cluster_unknown`."""
+    """A new run in the caller's name; `seed` tells two starts within one second apart. PermanentError
+    `cluster_unknown`, and the errors of asking who calls."""
     spec = services.clusters.get(request.cluster)
+    request = request.model_copy(update={"requested_by": plain(services.identity.caller())})
     name = run_id(spec.id, backup_id(services.clock(), "manual", seed))
     return StartedRun(run_id=name, new=services.changes.start(name, _input(request)))
 
