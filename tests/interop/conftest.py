@@ -6,14 +6,15 @@ import pytest
 
 from builders.ceph import CephGateway, ceph_gateway, why_no_ceph
 from builders.embedded import bare_localstack
+from builders.kept import Control, Kept, control, kept
+from builders.real_etcd import real_snapshot
 from builders.sites import Site, ceph_site, localstack_site
+from holdfast.local.etcd_cluster import LocalEtcd
 
-pytest.register_assert_rewrite(
-    "contract.test_storage_contract", "contract.test_grants_contract", "contract.test_locks_contract"
-)
+pytest.register_assert_rewrite(*(f"contract.test_{each}_contract" for each in ("storage", "grants", "locks")))
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CephGateway]:
     if why := why_no_ceph():
         pytest.skip(why)
@@ -21,12 +22,12 @@ def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CephGateway]:
         yield gateway
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def ceph(gateway: CephGateway) -> Site:
     return ceph_site(gateway, gateway.new_user("holdfast"))
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def localstack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     with bare_localstack(tmp_path_factory.mktemp("localstack") / "l") as url:
         yield localstack_site(url)
@@ -36,3 +37,18 @@ def localstack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
 def site(request: pytest.FixtureRequest) -> Site:
     found: Site = request.getfixturevalue(request.param)
     return found
+
+
+@pytest.fixture(scope="package")
+def controlled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Control]:
+    folder = tmp_path_factory.mktemp("etcd")
+    snapshot = folder / "source.db"
+    snapshot.write_bytes(real_snapshot("a"))
+    with LocalEtcd.start(folder / "e", members=1, snapshot=snapshot) as etcd, control(etcd) as made:
+        yield made
+
+
+@pytest.fixture
+def keep(controlled: Control, site: Site) -> Kept:
+    """A cluster that has no backup yet."""
+    return kept(controlled, site)
