@@ -27,6 +27,7 @@ PROGRAMS = ("ceph-mon", "ceph-osd", "radosgw", "radosgw-admin", "ceph-authtool",
 START_S = 60.0
 MB = 1024 * 1024
 # The monitor collects changes for a second before it agrees on them; for the dozen changes of a start that is 20 s.
+# A gateway asks every other one before it changes a bucket; one that was killed is asked until its watch is over, 30 s.
 # Pools have one placement group on the one OSD. With no path for it, no socket of a daemon is longer than 107 bytes.
 CONFIGURATION = """
 [global]
@@ -54,6 +55,7 @@ mon data avail crit=0
 ms bind msgr1=false
 paxos propose interval=0.02
 paxos min wait=0.01
+osd client watch timeout=1
 {options}
 [client.rgw]
 rgw frontends=beast endpoint=127.0.0.1:{plain} ssl_endpoint=127.0.0.1:{tls} {pair}

@@ -7,7 +7,7 @@ import json
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import cached_property
 from typing import Any
@@ -65,12 +65,23 @@ class SiteServices(AwsServices):
 class Kept:
     """One cluster, its two buckets (versioned, with Object Lock), and `client` of whoever owns them."""
 
+    control: Control
     site: Site
-    services: AwsServices
+    settings: Settings
     cluster: str
-    snapshots: str
-    secrets: str
     client: Any
+
+    @cached_property
+    def services(self) -> AwsServices:
+        return SiteServices(self.settings, self.control, self.site)
+
+    @property
+    def snapshots(self) -> str:
+        return self.settings.snapshots_bucket
+
+    def as_seen_by(self, other: Site) -> "Kept":
+        """By another user of the same store."""
+        return replace(self, site=other)
 
     def backup(self, at: datetime | None = None, on_phase: Callable[[str], None] = lambda _: None) -> Outcome:
         """`at` is the moment of the schedule, and with it of the backup."""
@@ -85,9 +96,9 @@ class Kept:
         assert ended.code == 0, ended.stderr
         return list(ended.value["backups"])
 
-    def stored(self, bucket: str = "") -> list[str]:
+    def stored(self) -> list[str]:
         """Every key that has an object."""
-        return [info.key for info in S3Bucket(self.client, bucket or self.snapshots).list("")]
+        return [info.key for info in S3Bucket(self.client, self.snapshots).list("")]
 
     def versions(self, prefix: str) -> list[str]:
         """Every key below the prefix once for each version and each delete marker."""
@@ -111,8 +122,8 @@ def kept(control: Control, site: Site, **changes: Any) -> Kept:
         topic_arn=control.topic_arn,
         s3_checksums=site.checksums,
     )
-    services = SiteServices(settings, control, site)
+    made = Kept(control, site, settings, cluster, client)
     transport = {"kind": "etcd", "endpoints": list(control.etcd.endpoints), "credentials": SECRET}
     fields: dict[str, Any] = {"id": cluster, "driver": "kubeadm", "transport": transport}
-    services.clusters.put(ClusterSpec.model_validate(fields | changes), replace=True)
-    return Kept(site, services, cluster, snapshots, secrets, client)
+    made.services.clusters.put(ClusterSpec.model_validate(fields | changes), replace=True)
+    return made
