@@ -42,6 +42,8 @@ _CREDENTIALS = frozenset(
         "InvalidToken",
         "SignatureDoesNotMatch",
         "TokenRefreshRequired",
+        # Ceph RADOS Gateway's word for a user who may do nothing for now.
+        "UserSuspended",
     }
 )
 _REGION = frozenset(
