@@ -1,12 +1,12 @@
 """A cluster with a real etcd whose backups are kept at one S3 service, through the product's own wiring.
 
-Phases run in this process, commands of the command line too. The table, the secrets and the messages are moto's.
+Phases run in this process, commands of the command line too. The table, the secrets, the key that signs manifests and
+the messages are LocalStack's.
 """
 
 import json
 import uuid
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import cached_property
@@ -15,7 +15,7 @@ from typing import Any
 from builders.command_line import Ended, holdfast
 from builders.machine import BackupMachine
 from builders.moto_aws import TABLE, create_table
-from builders.s3_server import SESSION, new_bucket, s3_server, unfinished_uploads
+from builders.s3_server import SESSION, new_bucket, unfinished_uploads
 from builders.sites import Site
 from holdfast.local.etcd_cluster import LocalEtcd
 from holdfast.models.cluster import ClusterSpec
@@ -32,33 +32,26 @@ class Control:
     """What a stack has beside its buckets, and an etcd to back up."""
 
     url: str
-    topic_arn: str
+    settings: Settings
     etcd: LocalEtcd
 
+    def client(self, service: str) -> Any:
+        return SESSION.client(service, endpoint_url=self.url)
 
-@contextmanager
-def control(etcd: LocalEtcd) -> Iterator[Control]:
-    with s3_server() as url:
-
-        def client(service: str) -> Any:
-            return SESSION.client(service, endpoint_url=url)
-
-        create_table(client("dynamodb"))
-        tls = {name: getattr(etcd.tls, name).get_secret_value() for name in ("ca", "cert", "key")}
-        client("secretsmanager").create_secret(Name=SECRET, SecretString=json.dumps(tls))
-        yield Control(url, client("sns").create_topic(Name="holdfast")["TopicArn"], etcd)
+    def put_secret(self, name: str, value: str) -> None:
+        self.client("secretsmanager").create_secret(Name=name, SecretString=value)
 
 
-class SiteServices(AwsServices):
-    """The product's own, with another S3 service than the rest of AWS."""
-
-    def __init__(self, settings: Settings, control: Control, site: Site) -> None:
-        super().__init__(settings, SESSION, control.url)
-        self._site = site
-
-    @cached_property
-    def _s3(self) -> Any:
-        return self._site.client()
+def control(etcd: LocalEtcd, url: str) -> Control:
+    """Made at `url`, a LocalStack: moto's KMS signs something else than it is asked to."""
+    made = Control(url, Settings(), etcd)
+    create_table(made.client("dynamodb"))
+    key = made.client("kms").create_key(KeySpec="ECC_NIST_P256", KeyUsage="SIGN_VERIFY")["KeyMetadata"]["Arn"]
+    topic = made.client("sns").create_topic(Name="holdfast")["TopicArn"]
+    tls = {name: getattr(etcd.tls, name).get_secret_value() for name in ("ca", "cert", "key")}
+    made.put_secret(SECRET, json.dumps(tls))
+    stack = {"snapshots_bucket": "of-the-stack", "secrets_bucket": "of-the-stack-too"}
+    return replace(made, settings=Settings(table=TABLE, topic_arn=topic, signing_key_arn=key, **stack))
 
 
 @dataclass(frozen=True)
@@ -67,20 +60,29 @@ class Kept:
 
     control: Control
     site: Site
-    settings: Settings
-    cluster: str
+    spec: ClusterSpec
     client: Any
 
     @cached_property
     def services(self) -> AwsServices:
-        return SiteServices(self.settings, self.control, self.site)
+        return AwsServices(self.control.settings, SESSION, self.control.url)
+
+    @property
+    def cluster(self) -> str:
+        return self.spec.id
 
     @property
     def snapshots(self) -> str:
-        return self.settings.snapshots_bucket
+        return str(self.spec.storage and self.spec.storage.bucket)
+
+    @property
+    def secrets(self) -> str:
+        return str(self.spec.storage and self.spec.storage.secrets_bucket)
 
     def as_seen_by(self, other: Site) -> "Kept":
-        """By another user of the same store."""
+        """With another user's keys in the secret: the same cluster, as this user finds it."""
+        name = str(self.spec.storage and self.spec.storage.credentials)
+        self.control.client("secretsmanager").put_secret_value(SecretId=name, SecretString=other.keys)
         return replace(self, site=other)
 
     def backup(self, at: datetime | None = None, on_phase: Callable[[str], None] = lambda _: None) -> Outcome:
@@ -111,19 +113,22 @@ class Kept:
         return unfinished_uploads(self.client, self.snapshots)
 
 
-def kept(control: Control, site: Site, **changes: Any) -> Kept:
-    """`changes` are top-level fields of the cluster's spec."""
+def kept(control: Control, site: Site, *, storage: dict[str, Any] | None = None, **changes: Any) -> Kept:
+    """`changes` are top-level fields of the cluster's file, `storage` is what its storage says beyond the place."""
     client, cluster = site.client(), f"c-{uuid.uuid4().hex[:8]}"
     snapshots, secrets = (new_bucket(client, locks=True) for _ in range(2))
-    settings = Settings(
-        snapshots_bucket=snapshots,
-        secrets_bucket=secrets,
-        table=TABLE,
-        topic_arn=control.topic_arn,
-        s3_checksums=site.checksums,
-    )
-    made = Kept(control, site, settings, cluster, client)
-    transport = {"kind": "etcd", "endpoints": list(control.etcd.endpoints), "credentials": SECRET}
-    fields: dict[str, Any] = {"id": cluster, "driver": "kubeadm", "transport": transport}
-    made.services.clusters.put(ClusterSpec.model_validate(fields | changes), replace=True)
+    credentials = {
+        "credentials": f"holdfast-store/{cluster}",
+        "secrets_credentials": f"holdfast-store-secrets/{cluster}",
+    }
+    for name in credentials.values():
+        control.put_secret(name, site.keys)
+    fields: dict[str, Any] = {
+        "id": cluster,
+        "driver": "kubeadm",
+        "transport": {"kind": "etcd", "endpoints": list(control.etcd.endpoints), "credentials": SECRET},
+        "storage": site.storage(bucket=snapshots, secrets_bucket=secrets, **credentials, **(storage or {})),
+    }
+    made = Kept(control, site, ClusterSpec.model_validate(fields | changes), client)
+    made.services.clusters.put(made.spec, replace=True)
     return made

@@ -1,5 +1,6 @@
 """The S3 services that a backup may be kept in, for tests that ask the same of each."""
 
+import json
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -42,6 +43,21 @@ class Site:
         client, ca = self.client(), self.ca_file.read_text() if self.ca_file else ""
         bucket = new_bucket(client, versioned=versioned)
         return over_client(client, bucket, checksums=self.checksums, send=partial(over_http, ca=ca))
+
+    @property
+    def keys(self) -> str:
+        """What a secret `holdfast-store/…` of this user holds."""
+        ours = self.session.get_credentials()
+        return json.dumps({"access_key": ours.access_key, "secret_key": ours.secret_key})
+
+    def storage(self, **changes: Any) -> dict[str, Any]:
+        """The `storage:` of a cluster's file that leads here; `changes` name buckets and secrets."""
+        fields: dict[str, Any] = {"endpoint": self.url, "region": REGION, "attempts": 3, "read_timeout_s": 5}
+        if self.ca_file:
+            fields["ca"] = self.ca_file.read_text()
+        if self.checksums == "none":
+            fields |= {"checksums": "none", "conditional_puts": False}
+        return fields | changes
 
     def as_user(self, user: CephUser) -> "Site":
         return replace(self, session=_session(user))

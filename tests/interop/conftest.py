@@ -40,12 +40,12 @@ def site(request: pytest.FixtureRequest) -> Site:
 
 
 @pytest.fixture(scope="package")
-def controlled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Control]:
+def controlled(localstack: Site, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Control]:
     folder = tmp_path_factory.mktemp("etcd")
     snapshot = folder / "source.db"
     snapshot.write_bytes(real_snapshot("a"))
-    with LocalEtcd.start(folder / "e", members=1, snapshot=snapshot) as etcd, control(etcd) as made:
-        yield made
+    with LocalEtcd.start(folder / "e", members=1, snapshot=snapshot) as etcd:
+        yield control(etcd, localstack.url)
 
 
 @pytest.fixture
