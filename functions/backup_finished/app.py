@@ -3,12 +3,12 @@
 from holdfast.engine import outcome
 from holdfast.engine.services import Services
 from holdfast.handler import settings, state, write_metrics
-from holdfast.models.run import Outcome, PhaseEvent
+from holdfast.models.run import FinishedEvent, Outcome
 from holdfast.planning.metrics import backup_metrics
 
 
-@state("Finished", PhaseEvent)
-def handler(event: PhaseEvent, services: Services) -> Outcome:
-    done = outcome.finish(services, event.run)
+@state("Finished", FinishedEvent)
+def handler(event: FinishedEvent, services: Services) -> Outcome:
+    done = outcome.finish(services, event.run, event.warnings)
     write_metrics(backup_metrics(settings().stack_name, done))
     return done

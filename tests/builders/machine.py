@@ -11,7 +11,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from holdfast.engine import backup, outcome
+from holdfast.engine import backup, locking, outcome
 from holdfast.engine.retention import retain
 from holdfast.engine.services import Services
 from holdfast.engine.verification import verify
@@ -23,7 +23,7 @@ from holdfast.planning.naming import scheduled_run_id
 ATTEMPTS = 4
 # The real machine may look some 350 times in its 6,600 seconds; no test needs as many.
 LOOKS = 200
-PHASES = ("Started", "Snapshot", "Secrets", "Seal", "Verify", "Retain", "Finished")
+PHASES = ("Started", "Snapshot", "Secrets", "Seal", "Verify", "Lock", "Retain", "Finished")
 
 
 class Killed(BaseException):
@@ -98,10 +98,13 @@ class BackupMachine:
         elif phase == "Verify":
             with tempfile.TemporaryDirectory() as folder:
                 verify(self.services, self.state.run, Path(folder))
+        elif phase == "Lock":
+            if self.state.lock:
+                self.state = self._carried(locking.lock(self.services, self.state))
         elif phase == "Retain":
             retain(self.services, self.state.run)
         else:
-            return outcome.finish(self.services, self.state.run)
+            return outcome.finish(self.services, self.state.run, self.state.warnings)
         return None
 
     @staticmethod

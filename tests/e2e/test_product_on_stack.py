@@ -5,6 +5,7 @@ import os
 import signal
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +17,14 @@ from builders.proc import seen_in_processes
 from builders.product import DEADLINE_S, TEMPLATE, Product, etcd_from_real_snapshot, now, product_on
 from builders.waiting import wait_for
 from holdfast.engine.catalog import list_backups, look_at_objects
+from holdfast.engine.holding import hold, protection, unhold
+from holdfast.engine.removal import remove_backup
 from holdfast.engine.signing import load_signed
 from holdfast.engine.verification import load_report
+from holdfast.errors import RefusedError
 from holdfast.local import stack, template
 from holdfast.planning.naming import scheduled_run_id
+from holdfast.storage.base import LockState
 
 ALARM = "AWS::CloudWatch::Alarm"
 
@@ -84,6 +89,30 @@ def test_a_backup_of_a_real_etcd_ends_verified_and_both_channels_hear_of_it(prod
     told = heard(product, events, outcome["run_id"])
     assert told["event"]["detail-type"] == "Holdfast Backup Succeeded"
     assert "whole" in told["message"]
+
+
+def test_a_backup_whose_spec_asks_for_it_is_locked_and_one_that_a_person_holds_is_held(product: Product) -> None:
+    product.apply("locked", lock={"mode": "governance", "days": 2})
+    ended = product.run("locked")
+    assert ended["status"] == "SUCCEEDED", ended.get("cause")
+    (entry,) = list_backups(product.services.reader, "locked")
+    assert (entry.state, entry.live_keys > 0) == ("verified", True)
+    # The runbook is written after the lock, and not part of the backup.
+    until = ended["startDate"].astimezone(UTC).replace(microsecond=0) + timedelta(days=2)
+    seen = {each.key.rpartition("/")[2]: each.state for each in protection(product.services, "locked", entry.backup_id)}
+    locked = LockState("governance", until)
+    assert {name for name, there in seen.items() if there == locked} == {
+        "manifest.json",
+        "manifest.sig",
+        "snapshot.db.zst",
+        "verified.json",
+    }
+    hold(product.services, "locked", entry.backup_id)
+    assert list_backups(product.services.reader, "locked")[0].held
+    unhold(product.services, "locked", entry.backup_id)
+    with pytest.raises(RefusedError) as refused:
+        remove_backup(product.services, "locked", entry.backup_id)
+    assert refused.value.code == "object_locked"
 
 
 def test_one_schedule_event_delivered_three_times_makes_one_backup(product: Product) -> None:

@@ -36,6 +36,7 @@ USES = {
     "backup_secrets": {"clusters", "leases", "runs", "reader", "secrets_reader", "secrets_grants"},
     "backup_seal": {"leases", "runs", "reader", "writer", "signing"},
     "backup_verify": {"leases", "runs", "reader", "writer", "signing"},
+    "backup_lock": {"leases", "runs", "reader", "secrets_reader", "locks", "secrets_locks"},
     "backup_retain": {"clusters", "leases", "runs", "reader", "remover", "secrets_reader", "secrets_remover"},
     "backup_finished": {"buckets", "clusters", "leases", "runs", "reader", "writer", "notifier"},
     "backup_failed": CLEAN_UP,

@@ -18,7 +18,7 @@ type Machine = dict[str, Any]
 # The phases are what an operator sees. Failed and Ended close a run that went wrong; NotStarted shapes its error.
 # A phase that may have to wait is followed by the question whether it is done, and by the wait.
 WAITING = ("Started", "Snapshot", "Secrets")
-LOOPS = {f"{phase}{suffix}" for phase in WAITING for suffix in ("Done", "Waits")}
+LOOPS = {f"{phase}{suffix}" for phase in WAITING for suffix in ("Done", "Waits")} | {"VerifyDone"}
 NAMES = frozenset({"Entered", *get_args(PhaseName), *LOOPS, "Failed", "NotStarted", "Ended"})
 SERVICE_ERRORS = re.compile(r"Lambda\.\w+Exception")
 ALSO_AFTER_A_KILL = {"Lambda.Unknown", "Runtime.ExitError", "Sandbox.Timedout", "States.Timeout"}
@@ -150,6 +150,12 @@ def test_the_backup_goes_through_the_phases_in_their_order() -> None:
         state = states[name]
         name = state["Choices"][0]["Next"] if state["Type"] == "Choice" else state.get("Next")
     assert tuple(each for each in passed[1:] if each not in LOOPS) == get_args(PhaseName)
+
+
+def test_a_backup_is_locked_where_its_spec_asks_for_it_and_goes_on_without_a_lock_elsewhere() -> None:
+    asked = machine()["States"]["VerifyDone"]
+    assert asked["Choices"] == [{"Not": {"Variable": "$.lock", "IsNull": True}, "Next": "Lock"}]
+    assert asked["Default"] == machine()["States"]["Lock"]["Next"] == "Retain"
 
 
 @pytest.mark.parametrize("phase", WAITING)

@@ -18,7 +18,15 @@ from template.stack import ROOT
 
 EVENTS = sorted((ROOT / "events").iterdir())
 CLUSTER = "lab-a"
-CHAIN = ("backup_started", "backup_snapshot", "backup_seal", "backup_verify", "backup_retain", "backup_finished")
+CHAIN = (
+    "backup_started",
+    "backup_snapshot",
+    "backup_seal",
+    "backup_verify",
+    "backup_lock",
+    "backup_retain",
+    "backup_finished",
+)
 
 # The event, the code that its outcome must carry, and whether the sample's run holds the lease before.
 ENDINGS = [

@@ -79,6 +79,13 @@ GRANTED: dict[str, set[str]] = {
     "BackupSecretsRole": {"dynamodb:GetItem", "dynamodb:UpdateItem", "s3:GetObject", "s3:ListBucket", "s3:PutObject"},
     "BackupSealRole": {"dynamodb:GetItem", "dynamodb:UpdateItem", "s3:GetObject", "s3:ListBucket", "s3:PutObject"},
     "BackupVerifyRole": {"dynamodb:GetItem", "dynamodb:UpdateItem", "s3:GetObject", "s3:ListBucket", "s3:PutObject"},
+    "BackupLockRole": {
+        "dynamodb:GetItem",
+        "dynamodb:UpdateItem",
+        "s3:GetObjectRetention",
+        "s3:ListBucket",
+        "s3:PutObjectRetention",
+    },
     "BackupRetainRole": {
         "dynamodb:GetItem",
         "dynamodb:UpdateItem",

@@ -75,7 +75,7 @@ def start(
         now=now,
     )
     services.writer.put(run_key(spec.id, run_id, PLAN), plan.model_dump_json(indent=2).encode())
-    return BackupState(run=run, bundled=bool(nodes_with_secrets(plan)))
+    return BackupState(run=run, bundled=bool(nodes_with_secrets(plan)), lock=spec.lock)
 
 
 def _record(run: BackupRun) -> RunRecord:

@@ -37,7 +37,7 @@ from holdfast.planning.naming import (
 REPORT = "report.json"
 
 
-def finish(services: Services, run: BackupRun) -> Outcome:
+def finish(services: Services, run: BackupRun, warnings: tuple[str, ...] = ()) -> Outcome:
     """The state Finished: what the manifest and the verification say becomes the outcome.
 
     It needs no lease: it changes nothing that another run looks at, and the backup is as good without one.
@@ -58,7 +58,7 @@ def finish(services: Services, run: BackupRun) -> Outcome:
             started_at=run.started_at,
             finished_at=services.clock(),
             figures=_figures(manifest, report),
-            warnings=(*manifest.warnings, *notes),
+            warnings=(*manifest.warnings, *warnings, *notes),
         ),
     )
 

@@ -10,6 +10,8 @@ from holdfast.executions.base import ExecutionView
 from holdfast.models.run import PhaseName, Progress, RunRecord
 
 PHASES: tuple[str, ...] = get_args(PhaseName)
+# Where nodes have secrets, and where the spec asks for locks.
+SOME_HAVE = ("Secrets", "Lock")
 POLL_S = 0.5
 # A new execution is not visible at once, and a record is written by its first state.
 APPEARS_WITHIN_POLLS = 60
@@ -34,8 +36,8 @@ class Observation:
 
     @property
     def phases(self) -> tuple[str, ...]:
-        """The phases of this run, as far as one can tell: Secrets is one only where nodes have any."""
-        return tuple(phase for phase in PHASES if phase != "Secrets" or phase in self._known)
+        """The phases of this run, as far as one can tell: some are entered only where there is something to do."""
+        return tuple(phase for phase in PHASES if phase not in SOME_HAVE or phase in self._known)
 
     @property
     def _known(self) -> set[str]:

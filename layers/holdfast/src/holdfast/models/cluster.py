@@ -176,6 +176,20 @@ class ScheduleSpec(Model):
         return self
 
 
+LockMode = Literal["governance", "compliance"]
+
+
+class LockSpec(Model):
+    """Object Lock on every verified backup, for so many days from the start of its run.
+
+    `governance`: whoever has `s3:BypassGovernanceRetention` may lift it, and no function has. `compliance`: nobody can,
+    neither the account's root nor AWS, and it cannot be made shorter: the objects are paid for until then.
+    """
+
+    mode: LockMode
+    days: int = Field(ge=1, le=36_500)
+
+
 class ClusterSpec(Model):
     """One control plane. `id` is immutable: it is the prefix of everything that is stored. `storage` replaces the
     installation's as a whole."""
@@ -186,4 +200,5 @@ class ClusterSpec(Model):
     transport: Transport
     schedule: ScheduleSpec | None = None
     retention: RetentionSpec = RetentionSpec()
+    lock: LockSpec | None = None
     storage: StorageSpec | None = None

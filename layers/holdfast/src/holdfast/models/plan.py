@@ -41,7 +41,7 @@ class Step(Model):
 
 
 class Phase(Model):
-    name: Literal["Started", "Snapshot", "Secrets", "Seal", "Verify", "Retain", "Finished"]
+    name: Literal["Started", "Snapshot", "Secrets", "Seal", "Verify", "Lock", "Retain", "Finished"]
     steps: tuple[Step, ...]
 
 

@@ -9,13 +9,14 @@ from holdfast.errors import HoldfastError
 from holdfast.models.approval import Question
 from holdfast.models.backup import Compression, Kind, SecretsBundle, SnapshotObject
 from holdfast.models.base import BackupId, ClusterId, Model, RunId, StoredModel, Utc
+from holdfast.models.cluster import LockSpec
 from holdfast.models.etcd import EndpointFailure
 from holdfast.models.node import NodeEtcd, NodeStep, NodeSurvey
 
 # The cluster of an execution whose input names none.
 UNKNOWN_CLUSTER = "unknown"
 ExecutionName = Annotated[str, StringConstraints(min_length=1, max_length=80)]
-PhaseName = Literal["Started", "Snapshot", "Secrets", "Seal", "Verify", "Retain", "Finished"]
+PhaseName = Literal["Started", "Snapshot", "Secrets", "Seal", "Verify", "Lock", "Retain", "Finished"]
 RunStatus = Literal["running", "succeeded", "failed", "refused"]
 Job = Literal["backup", "restore", "replace-member"]
 
@@ -78,8 +79,9 @@ class Pending(Model):
 
 
 class BackupState(Model):
-    """What the states from Started to Seal hand on. `pending` is None when the phase is done; `bundled` says that nodes
-    have secrets to bundle; `notes` become warnings of the manifest.
+    """What the states from Started to Lock hand on. `pending` is None when the phase is done; `bundled` says that nodes
+    have secrets to bundle; `lock` is what the cluster's spec asked for when the run began; `notes` become warnings of
+    the manifest, `warnings` of the outcome alone.
 
     No bytes and no secrets travel here; at most 262,144 bytes of JSON do (Step Functions' limit).
     """
@@ -89,7 +91,9 @@ class BackupState(Model):
     bundled: bool = False
     snapshot: SnapshotObject | None = None
     bundles: tuple[SecretsBundle, ...] = ()
+    lock: LockSpec | None = None
     notes: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
 
 
 class StartedEvent(Model):
@@ -106,8 +110,14 @@ class PhaseEvent(Model):
     run: BackupRun
 
 
+class FinishedEvent(PhaseEvent):
+    """`warnings` are what the states after Seal had to say."""
+
+    warnings: tuple[str, ...] = ()
+
+
 class StateEvent(Model):
-    """The event of the phases that may have to wait, and of Seal."""
+    """The event of the phases that may have to wait, of Seal, and of Lock."""
 
     state: BackupState
 

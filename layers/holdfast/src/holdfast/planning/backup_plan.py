@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from holdfast.drivers.timeouts import snapshot_timeout_s
 from holdfast.errors import RefusedError
 from holdfast.models.backup import Kind
-from holdfast.models.cluster import ClusterSpec
+from holdfast.models.cluster import ClusterSpec, LockSpec
 from holdfast.models.etcd import EtcdFacts
 from holdfast.models.node import NodeSurvey
 from holdfast.models.plan import BackupPlan, Finding, MemberChoice, Phase, Step
@@ -71,6 +71,7 @@ def backup_phases(
         Phase(name="Secrets", steps=bundles),
         Phase(name="Seal", steps=(_seal(snapshot, backup_key(spec.id, backup, MANIFEST)),)),
         Phase(name="Verify", steps=(_verify(snapshot, backup_key(spec.id, backup, VERIFIED)),)),
+        Phase(name="Lock", steps=(_lock(spec.lock),) if spec.lock else ()),
         Phase(name="Retain", steps=(_retain(spec),)),
         Phase(name="Finished", steps=(_finish(),)),
     )
@@ -155,6 +156,18 @@ def _verify(snapshot: str, report: str) -> Step:
         done_when="all of it agrees with the manifest",
         timeout_s=900,
         idempotent=True,
+    )
+
+
+def _lock(lock: LockSpec) -> Step:
+    return Step(
+        name="lock",
+        where="both buckets",
+        action=f"Object Lock in {lock.mode} mode on every object of the backup, {lock.days} days from the run's start",
+        done_when="each object is locked until then, or longer",
+        timeout_s=300,
+        idempotent=True,
+        undo="none: a lock is only ever made longer",
     )
 
 

@@ -16,9 +16,11 @@ Obligations of every implementation, held by tests/contract/test_storage_contrac
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal, Protocol
+from typing import Protocol
 
 from pydantic import SecretStr
+
+from holdfast.models.cluster import LockMode
 
 
 @dataclass(frozen=True)
@@ -83,9 +85,6 @@ class ObjectRemover(Protocol):
         RefusedError `object_locked` for one that Object Lock keeps; those named before it are gone then."""
 
     def abort_uploads(self, prefix: str) -> int: ...
-
-
-LockMode = Literal["governance", "compliance"]
 
 
 @dataclass(frozen=True)

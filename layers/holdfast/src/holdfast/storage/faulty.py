@@ -9,9 +9,9 @@ from typing import Literal, Protocol
 from pydantic import SecretStr
 
 from holdfast.errors import PermanentError, TransientError
+from holdfast.models.cluster import LockMode
 from holdfast.storage.base import (
     Completed,
-    LockMode,
     LockState,
     ObjectInfo,
     ObjectLocks,

@@ -3,7 +3,8 @@
 from datetime import datetime
 
 from holdfast.errors import PermanentError, RefusedError
-from holdfast.storage.base import LockMode, LockState
+from holdfast.models.cluster import LockMode
+from holdfast.storage.base import LockState
 
 _RANKS: dict[LockMode | None, int] = {None: 0, "governance": 1, "compliance": 2}
 

@@ -6,7 +6,8 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from holdfast.errors import PermanentError, RefusedError, TransientError
-from holdfast.storage.base import Completed, LockMode, LockState, ObjectInfo
+from holdfast.models.cluster import LockMode
+from holdfast.storage.base import Completed, LockState, ObjectInfo
 from holdfast.storage.checksums import base64_text, composite_sha256, sha256_digest
 from holdfast.storage.lock_rules import keeps, lacks, locked, unsupported, whole_second
 

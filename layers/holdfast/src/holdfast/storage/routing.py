@@ -17,10 +17,10 @@ from typing import Protocol
 from pydantic import SecretStr
 
 from holdfast.errors import PermanentError
+from holdfast.models.cluster import LockMode
 from holdfast.models.storage import StorageSpec
 from holdfast.storage.base import (
     Completed,
-    LockMode,
     LockState,
     ObjectInfo,
     ObjectLocks,

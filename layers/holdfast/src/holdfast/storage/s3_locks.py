@@ -9,7 +9,8 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from holdfast.errors import HoldfastError
-from holdfast.storage.base import LockMode, LockState
+from holdfast.models.cluster import LockMode
+from holdfast.storage.base import LockState
 from holdfast.storage.failures import error_code, storage_errors
 from holdfast.storage.lock_rules import lacks, unsupported, whole_second
 
