@@ -43,15 +43,15 @@ def store(services: MemoryServices, entries: Iterable[BackupEntry]) -> None:
     for entry in entries:
         for name in _FILES[entry.state]:
             body = b"x" * entry.size if name == SNAPSHOT else b"{}"
-            services.bucket.put(backup_key(entry.cluster_id, entry.backup_id, name), body)
+            services.writer.put(backup_key(entry.cluster_id, entry.backup_id, name), body)
         services.secrets.put(bundle_key(entry.cluster_id, entry.backup_id, "n1"), b"bundle")
         services.secrets.put(certificates_key(entry.cluster_id, entry.backup_id, "n1"), b"certificates")
         if entry.state != "unsealed":
-            services.bucket.put(catalog_key(entry), b"")
+            services.writer.put(catalog_key(entry), b"")
         if entry.held:
-            services.bucket.put(hold_key(entry.cluster_id, entry.backup_id), b"")
+            services.writer.put(hold_key(entry.cluster_id, entry.backup_id), b"")
         if entry.accepted:
-            services.bucket.put(accept_key(entry.cluster_id, entry.backup_id), b"")
+            services.writer.put(accept_key(entry.cluster_id, entry.backup_id), b"")
 
 
 class Killed(BaseException):

@@ -219,6 +219,25 @@ def test_removing_from_a_versioned_bucket_leaves_no_version_and_no_marker(direct
     assert left.get("DeleteMarkers", []) == []
 
 
+def test_what_is_removed_together_is_looked_for_once_and_goes_in_the_order_in_which_it_was_named(s3_url: str) -> None:
+    direct = client_of(s3_url)
+    bucket = new_bucket(direct, versioned=True)
+    named = ["c/1/manifest", "c/1/a", "c/1/never-there", "c/1/b", "c/2/a"]
+    stays = ["c/1/ab", "c/1/deeper/a", "c/10/a"]
+    put_beside(bucket, [*named, *stays, "c/1/b"])
+    with fault_proxy(s3_url, []) as proxy:
+        assert S3Bucket(client_of(proxy.url), bucket).remove(named) == 5
+        asked = [request for request in proxy.requests if "versionId" not in str(request)]
+    assert len(asked) == 2
+    left = direct.list_object_versions(Bucket=bucket)
+    assert sorted(version["Key"] for version in left["Versions"]) == stays
+
+
+def test_more_folders_than_fit_into_one_answer_are_all_told(direct: Any, bucket: str) -> None:
+    put_beside(bucket, [f"many/{number:04}/a" for number in range(1002)])
+    assert list(S3Bucket(direct, bucket).folders("many/")) == [f"many/{number:04}/" for number in range(1002)]
+
+
 def test_a_list_goes_on_beyond_one_page_of_a_thousand(direct: Any, bucket: str) -> None:
     keys = [f"many/{number:04}" for number in range(1002)]
     put_beside(bucket, keys)

@@ -2,7 +2,9 @@
 
 import random
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import groupby
+from os.path import commonprefix
 from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -19,6 +21,9 @@ from holdfast.storage.s3_upload import S3Upload, version_of
 # The body of an answer is read outside of botocore's retries.
 _BODY_ATTEMPTS = 3
 _CONFLICT_ATTEMPTS = 5
+
+# Versions and delete markers by key. Named here: inside of the class `list` is a method.
+_Versions = dict[str, tuple[list[str], list[str]]]
 
 
 class S3Bucket:
@@ -182,19 +187,31 @@ class S3Bucket:
     def remove(self, keys: Iterable[str]) -> int:
         """In a versioned bucket every version goes: a delete marker alone would hide the object and free nothing.
         RefusedError `object_locked` at the first one that Object Lock keeps."""
-        return sum(self._remove_one(key) for key in keys)
+        removed = 0
+        for _, group in groupby(keys, key=_folder_of):
+            named = list(group)
+            found = self._versions_of(named)
+            for key in named:
+                versions, markers = found.pop(key, ([], []))
+                removed += bool(versions)
+                with storage_errors(self._where(key)):
+                    for version_id in [*versions, *markers]:
+                        self._remove_version(key, version_id)
+        return removed
 
-    def _remove_one(self, key: str) -> bool:
-        was_there = False
-        with storage_errors(self._where(key)):
-            pages = self._client.get_paginator("list_object_versions").paginate(Bucket=self._bucket, Prefix=key)
-            for page in pages:
-                versions = [entry for entry in page.get("Versions", ()) if entry["Key"] == key]
-                markers = [entry for entry in page.get("DeleteMarkers", ()) if entry["Key"] == key]
-                was_there = was_there or bool(versions)
-                for entry in [*versions, *markers]:
-                    self._remove_version(key, entry["VersionId"])
-        return was_there
+    def _versions_of(self, keys: Sequence[str]) -> _Versions:
+        """The versions and the delete markers of exactly these keys, which share a folder: one LIST for what is removed
+        together, such as the files of a backup."""
+        found: _Versions = {key: ([], []) for key in keys}
+        # Not a path: what all begin with, so that as little else as possible is listed.
+        prefix = commonprefix(keys)  # noqa: RUF071
+        with storage_errors(self._where(prefix)):
+            for page in self._client.get_paginator("list_object_versions").paginate(Bucket=self._bucket, Prefix=prefix):
+                for place, kind in enumerate(("Versions", "DeleteMarkers")):
+                    for entry in page.get(kind, ()):
+                        if entry["Key"] in found:
+                            found[entry["Key"]][place].append(entry["VersionId"])
+        return found
 
     def _remove_version(self, key: str, version_id: str) -> None:
         try:
@@ -205,6 +222,12 @@ class S3Bucket:
             if error_code(error) == "AccessDenied" and "object lock" in said.lower():
                 raise locked(self._where(key), said) from error
             raise
+
+
+def _folder_of(key: str) -> str:
+    """Of a key without one it is the key: a prefix that is empty would list the bucket."""
+    folder, slash, _ = key.rpartition("/")
+    return folder + slash or key
 
 
 def _checksum(answer: dict[str, Any]) -> str:
