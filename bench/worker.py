@@ -113,6 +113,10 @@ class BenchServices:
         return cluster
 
     @property
+    def copies(self) -> Callable[[str], S3Bucket | None]:
+        return lambda _: None
+
+    @property
     def nodes(self) -> Callable[[NodeTransport], Transport]:
         raise BenchError("etcd is asked directly here; bench.node_path measures the way through nodes")
 

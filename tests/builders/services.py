@@ -75,6 +75,7 @@ class MemoryServices:
         default_factory=lambda: FakeEtcdCluster(known=etcd_facts(), snapshot_file=small_snapshot())
     )
 
+    copied: MemoryBucket | None = None
     signing: Signing = field(default_factory=lambda: Signing(MemorySigningKey()))
     transport: Transport | None = None
 
@@ -89,6 +90,10 @@ class MemoryServices:
     @cached_property
     def secrets_grants(self) -> MemoryGrants:
         return MemoryGrants(self.secrets, clock=self.clock)
+
+    @property
+    def copies(self) -> Callable[[str], MemoryBucket | None]:
+        return lambda _: self.copied
 
     @property
     def secrets_reader(self) -> MemoryBucket:

@@ -107,6 +107,9 @@ GRANTED: dict[str, set[str]] = {
     "BackupFailedRole": CLEAN_UP,
     "BackupStoppedRole": CLEAN_UP,
     "ScheduleRole": {"lambda:InvokeFunction"},
+    # S3 assumes these; what they may do is in policies beside them (tests/template/test_storage.py).
+    "SnapshotsReplicationRole": set(),
+    "SecretsReplicationRole": set(),
     "RestoreStartedRole": {
         "dynamodb:DeleteItem",
         "dynamodb:GetItem",
@@ -139,6 +142,7 @@ GRANTED: dict[str, set[str]] = {
     },
     "RestoreStoppedRole": {"dynamodb:DeleteItem", "dynamodb:GetItem", "dynamodb:UpdateItem", *REPORT},
 }
+COPYING = ("SnapshotsReplicationPolicy", "SecretsReplicationPolicy")
 # Asymmetric: no service stands between them and the key.
 SIGNING = ("SignPolicy", "CheckSignaturesPolicy")
 GRANTED["CheckFreshnessRole"] = {
@@ -391,7 +395,7 @@ THROUGH_S3 = {"SnapshotsKey": "SnapshotsBucket", "SecretsKey": "SecretsBucket"}
 
 def test_keys_are_used_through_their_service_alone_and_for_what_is_ours() -> None:
     for statement in ALL:
-        if {"kms:Decrypt", "kms:GenerateDataKey"} & set(statement.actions):
+        if statement.owner not in COPYING and {"kms:Decrypt", "kms:GenerateDataKey"} & set(statement.actions):
             assert statement.condition == _use_of(statement), statement.owner
 
 
@@ -422,6 +426,26 @@ def test_both_buckets_encrypt_with_a_bucket_key(bucket: str) -> None:
     """Without one S3 would give each object's ARN as the context, and no role could use the key."""
     (rule,) = resources("AWS::S3::Bucket")[bucket]["BucketEncryption"]["ServerSideEncryptionConfiguration"]
     assert rule["BucketKeyEnabled"] is True
+
+
+@pytest.mark.parametrize("owner", COPYING)
+def test_who_copies_uses_both_keys_through_s3_in_the_region_of_each(owner: str) -> None:
+    kind = owner.removesuffix("ReplicationPolicy")
+    used = {
+        text_of(each.resources[0]): each.condition["StringEquals"]
+        for each in ALL
+        if each.owner == owner and any(action.startswith("kms:") for action in each.actions)
+    }
+    region = {"Fn::Select": [3, {"Fn::Split": [":", {"Ref": f"Replica{kind}KeyArn"}]}]}
+    assert used == {
+        f"{kind}Key.Arn": {
+            "kms:ViaService": {"Fn::Sub": "s3.${AWS::Region}.amazonaws.com"},
+            "kms:EncryptionContext:aws:s3:arn": {"Fn::GetAtt": [f"{kind}Bucket", "Arn"]},
+        },
+        f"Replica{kind}KeyArn": {
+            "kms:ViaService": {"Fn::Sub": ["s3.${Region}.amazonaws.com", {"Region": region}]}
+        },
+    }
 
 
 def test_only_who_seals_signs_and_by_one_algorithm_over_a_digest() -> None:
@@ -553,7 +577,7 @@ def test_every_role_trusts_one_service_and_break_glass_a_person_with_mfa() -> No
     assert set(trust["Principal"]) == {"AWS"}
     for name, role in roles.items():
         (trust,) = role["AssumeRolePolicyDocument"]["Statement"]
-        assert re.fullmatch(r"(lambda|states|scheduler)\.amazonaws\.com", trust["Principal"]["Service"]), name
+        assert re.fullmatch(r"(lambda|s3|states|scheduler)\.amazonaws\.com", trust["Principal"]["Service"]), name
 
 
 # By the statement's Sid: who is left out of the denial. "CloudFormation" is whoever deploys through it.

@@ -1,6 +1,7 @@
 """Buckets, keys, table and topic have the properties that a backup's safety rests on."""
 
 import re
+from typing import Any
 
 import pytest
 
@@ -34,6 +35,91 @@ def test_a_bucket_is_versioned_lockable_and_private(name: str) -> None:
     assert bucket["OwnershipControls"] == {"Rules": [{"ObjectOwnership": "BucketOwnerEnforced"}]}
     assert set(bucket["PublicAccessBlockConfiguration"].values()) == {True}
     assert len(bucket["PublicAccessBlockConfiguration"]) == 4
+
+
+KINDS = ("Snapshots", "Secrets")
+
+
+def replication(kind: str) -> dict[str, Any]:
+    """What the bucket has where copies are wanted, and nothing where they are not."""
+    condition, wanted, otherwise = resources("AWS::S3::Bucket")[f"{kind}Bucket"]["ReplicationConfiguration"]["Fn::If"]
+    assert (condition, otherwise) == (f"Copies{kind}", {"Ref": "AWS::NoValue"})
+    found: dict[str, Any] = wanted
+    return found
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_everything_is_copied_under_its_own_key_and_no_deletion_is(kind: str) -> None:
+    (rule,) = replication(kind)["Rules"]
+    assert (rule["Status"], rule["Filter"]) == ("Enabled", {"Prefix": ""})
+    assert rule["DeleteMarkerReplication"] == {"Status": "Disabled"}
+    assert rule["SourceSelectionCriteria"] == {"SseKmsEncryptedObjects": {"Status": "Enabled"}}
+    destination = rule["Destination"]
+    assert destination["Bucket"] == {"Ref": f"Replica{kind}BucketArn"}
+    assert destination["EncryptionConfiguration"] == {"ReplicaKmsKeyID": {"Ref": f"Replica{kind}KeyArn"}}
+    none = {"Ref": "AWS::NoValue"}
+    assert destination["AccessControlTranslation"] == {
+        "Fn::If": ["CopiesToOtherAccount", {"Owner": "Destination"}, none]
+    }
+    assert destination["Account"] == {"Fn::If": ["CopiesToOtherAccount", {"Ref": "ReplicaAccount"}, none]}
+
+
+def words(value: Any) -> set[str]:
+    """Every name of a resource or parameter that a value refers to, without its attribute."""
+    if isinstance(value, str):
+        return set(re.findall(r"\$\{([A-Za-z]+)", value))
+    if isinstance(value, list):
+        return set().union(*map(words, value)) if value else set()
+    if not isinstance(value, dict):
+        return set()
+    named = {value["Ref"]} if "Ref" in value else set()
+    named |= {value["Fn::GetAtt"][0]} if "Fn::GetAtt" in value else set()
+    return named.union(*map(words, value.values())) if value else set()
+
+
+def touched(kind: str) -> set[str]:
+    """All that the copies of one bucket have to do with."""
+    role = resources("AWS::IAM::Role")[f"{kind}ReplicationRole"]
+    policy = resources("AWS::IAM::ManagedPolicy")[f"{kind}ReplicationPolicy"]
+    assert "Policies" not in role
+    assert "ManagedPolicyArns" not in role
+    assert policy["Roles"] == [{"Ref": f"{kind}ReplicationRole"}]
+    assert replication(kind)["Role"] == {"Fn::GetAtt": [f"{kind}ReplicationRole", "Arn"]}
+    return words(replication(kind)) | words(role) | words(policy)
+
+
+def test_copies_of_secrets_share_no_key_no_role_and_no_bucket_with_those_of_snapshots() -> None:
+    shared = {"ReplicaAccount", "Region", "AWS::AccountId", "AWS::NoValue", "AWS"}
+    snapshots, secrets = (touched(kind) - shared for kind in KINDS)
+    own = ("ReplicationRole", "Bucket", "Key")
+    assert {f"Snapshots{each}" for each in own} <= snapshots
+    assert {f"Secrets{each}" for each in own} <= secrets
+    assert not snapshots & secrets
+    assert all("Secrets" not in each for each in snapshots)
+    assert all("Snapshots" not in each for each in secrets)
+
+
+def test_parameters_that_would_put_both_copies_into_one_hand_are_refused() -> None:
+    rule = stack()["Rules"]["CopiesOfSecretsHaveABucketAndAKeyOfTheirOwn"]
+    refused = [each["Assert"]["Fn::Not"][0]["Fn::Equals"] for each in rule["Assertions"]]
+    assert [{"Ref": f"Replica{kind}BucketArn"} for kind in ("Secrets", "Snapshots")] in refused
+    assert [{"Ref": f"Replica{kind}KeyArn"} for kind in ("Secrets", "Snapshots")] in refused
+    assert [{"Ref": "ReplicaSecretsKeyArn"}, ""] in refused
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_who_copies_can_only_read_here_and_only_replicate_there(kind: str) -> None:
+    policy = resources("AWS::IAM::ManagedPolicy")[f"{kind}ReplicationPolicy"]["PolicyDocument"]["Statement"]
+    there = {action for each in policy if "Replica" in str(each["Resource"]) for action in each["Action"]}
+    assert there == {
+        "kms:Encrypt",
+        "kms:GenerateDataKey",
+        "s3:ObjectOwnerOverrideToBucketOwner",
+        "s3:ReplicateObject",
+        "s3:ReplicateTags",
+    }
+    here = {str(each["Action"]) for each in policy if "Replica" not in str(each["Resource"])}
+    assert not re.findall(r"Put|Delete|Replicate[A-Z]|Encrypt", " ".join(here))
 
 
 @pytest.mark.parametrize("name", BUCKETS)

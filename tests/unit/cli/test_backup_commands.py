@@ -13,10 +13,12 @@ from builders.command_line import holdfast
 from builders.machine import BackupMachine
 from builders.runs import failed, run_record, succeeded
 from builders.services import START, MemoryServices, services_with
+from holdfast.errors import PermanentError
 from holdfast.models.run import ErrorInfo, Outcome, Progress
 from holdfast.planning.naming import SIGNATURE, SNAPSHOT, backup_key
 from holdfast.signing.base import Signing
 from holdfast.signing.public_keys import pem
+from holdfast.storage.memory import MemoryBucket
 
 
 def backed_up(hours: int = 0, services: MemoryServices | None = None) -> tuple[MemoryServices, str]:
@@ -287,3 +289,27 @@ def test_the_public_key_is_printed_as_it_is_kept() -> None:
     assert ended.stdout == pem(services.signing.key.public_key())
     services.signing = Signing()
     assert holdfast("backup", "signing-key", services=services).code == 1
+
+
+def test_show_says_whether_the_copy_is_there() -> None:
+    services, backup = backed_up()
+    lines = holdfast("backup", "show", "prod-1", backup, services=services).stdout.splitlines()
+    assert "copy       none: the stack keeps no copies, or the cluster has a store of its own" in lines
+    services.copied = MemoryBucket("copies")
+    assert "missing: there is no copy of" in holdfast("backup", "show", "prod-1", backup, services=services).stdout
+    services.copied.objects = dict(services.bucket.objects)
+    shown = holdfast("backup", "show", "prod-1", backup, "-o", "json", services=services).value["copy"]
+    assert (shown["kind"], shown["compared"]) == ("there", True)
+
+
+def test_a_copy_that_may_not_be_looked_at_hides_nothing_else() -> None:
+    services, backup = backed_up()
+    services.copied = MemoryBucket("copies")
+
+    def denied(key: str, **_: int) -> bytes:
+        raise PermanentError("storage_access_denied", key)
+
+    services.copied.read = denied  # type: ignore[method-assign,assignment]
+    ended = holdfast("backup", "show", "prod-1", backup, services=services)
+    assert ended.code == 0
+    assert "could not be looked at: storage_access_denied" in ended.stdout

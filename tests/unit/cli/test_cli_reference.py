@@ -128,6 +128,6 @@ def test_the_keys_of_every_json_value_are_those_of_the_table(
 
 
 def test_the_table_was_read() -> None:
-    assert KEYS["backup show"] == {"manifest", "signature", "verification", "damage", "hold", "locks"}
+    assert KEYS["backup show"] == {"manifest", "signature", "copy", "verification", "damage", "hold", "locks"}
     assert KEYS["restore plan"] == {"plan", "digest", "refused", "scripts"}
     assert len(KEYS) > 30

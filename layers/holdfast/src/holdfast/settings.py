@@ -33,6 +33,8 @@ class Settings(Model):
     schedule_role_arn: str = ""
     start_function_arn: str = ""
     signing_key_arn: str = ""
+    copy_bucket: str = ""
+    copy_region: str = ""
     trusted_keys: str = ""
     storage: Annotated[StorageSpec, BeforeValidator(_from_json)] = StorageSpec()
     stack_name: str = "holdfast"

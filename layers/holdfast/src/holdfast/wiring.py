@@ -270,6 +270,24 @@ class AwsServices:
         return self._executions("restore_machine_arn")
 
     @cached_property
+    def copies(self) -> Callable[[str], ObjectReader | None]:
+        from holdfast.storage.routing import Place, RoutedBucket
+        from holdfast.storage.s3 import S3Bucket
+        from holdfast.storage.s3_client import s3_client
+
+        name, region = self._settings.copy_bucket, self._settings.copy_region or None
+        if not name:
+            return lambda _: None
+        client = s3_client(self._session, endpoint_url=self._endpoint_url, region=region)
+        bucket = S3Bucket(client, name, checksums=self._settings.storage.checksums)
+
+        def copy_of(cluster_id: str) -> ObjectReader | None:
+            spec = self.storage_of(cluster_id)
+            return None if spec.bucket else RoutedBucket(lambda _: Place(bucket, spec.folder or ""))
+
+        return copy_of
+
+    @cached_property
     def signing(self) -> Signing:
         from holdfast.signing.kms import KmsSigningKey
         from holdfast.signing.public_keys import read_trusted

@@ -64,6 +64,7 @@ def show(context: typer.Context, cluster: ClusterArgument, backup: BackupArgumen
         {
             "manifest": found.manifest,
             "signature": found.signature,
+            "copy": found.copy,
             "verification": found.verification,
             "damage": found.damage,
             "hold": found.hold,

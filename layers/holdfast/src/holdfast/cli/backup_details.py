@@ -6,12 +6,15 @@ from typing import TYPE_CHECKING
 
 from holdfast.cli.backup_holding import hold_line, protection_table
 from holdfast.cli.render import facts, human_bytes, human_seconds, human_speed, moment, table
+from holdfast.engine.copies import copy_state
 from holdfast.engine.holding import Protected, hold_of, protection
 from holdfast.engine.reading import read_if_there
 from holdfast.engine.services import Services
 from holdfast.engine.signing import load_signed
 from holdfast.engine.verification import find_report
+from holdfast.errors import HoldfastError
 from holdfast.models.backup import DamageReport, Hold, Manifest, SecretsBundle, SnapshotSource, VerificationReport
+from holdfast.models.copies import CopyKind, CopyState
 from holdfast.models.signature import SignatureState
 from holdfast.planning.naming import DAMAGED, backup_key, backup_prefix
 from holdfast.storage.base import LockState, ObjectReader
@@ -29,6 +32,7 @@ class BackupDetails:
     signature: SignatureState
     hold: Hold | None
     protected: tuple[Protected, ...]
+    copy: CopyState
 
     @property
     def state(self) -> str:
@@ -49,7 +53,16 @@ def load_details(services: Services, cluster: str, backup: str) -> BackupDetails
         signed.signature,
         hold_of(services, cluster, backup),
         protection(services, cluster, backup),
+        _copy(services, cluster, backup),
     )
+
+
+def _copy(services: Services, cluster: str, backup: str) -> CopyState:
+    """Who may read the backup may not always read its copy, which may be another account's."""
+    try:
+        return copy_state(services, cluster, backup)
+    except HoldfastError as error:
+        return CopyState(kind="unknown", reason=str(error))
 
 
 def _damage(reader: ObjectReader, cluster: str, backup: str) -> DamageReport | None:
@@ -61,6 +74,16 @@ SIGNATURES: dict[SignatureState, str] = {
     "valid": "good: by a key that this installation trusts",
     "missing": "missing: older than the signing key, or somebody removed it",
     "unchecked": "not checked: this installation has no signing key",
+}
+
+
+_COPIES: dict[CopyKind, str] = {
+    "none": "none",
+    "there": "there",
+    "pending": "not yet",
+    "missing": "missing",
+    "differs": "differs",
+    "unknown": "could not be looked at",
 }
 
 
@@ -120,6 +143,7 @@ def _lines(found: BackupDetails) -> Iterator[tuple[str, str]]:
     yield "backup", f"{manifest.backup_id} ({manifest.kind}) of cluster {manifest.cluster_id}"
     yield "state", found.state
     yield "signature", SIGNATURES[found.signature]
+    yield "copy", f"{_COPIES[found.copy.kind]}: {found.copy.reason}"
     yield (
         "taken",
         f"{moment(snapshot.started_at)} in {human_seconds(seconds)}, {human_speed(snapshot.raw_size, seconds)}",

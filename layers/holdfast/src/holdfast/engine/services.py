@@ -95,6 +95,10 @@ class Services(Protocol):
     def secrets_locks(self) -> ObjectLocks: ...
 
     @property
+    def copies(self) -> Callable[[str], ObjectReader | None]:
+        """Where S3 copies the snapshots of a cluster to; None for one that is not copied."""
+
+    @property
     def signing(self) -> Signing:
         """What signs manifests, and whose signatures count."""
 

@@ -25,13 +25,15 @@ from holdfast.models.cluster import LockMode
 
 @dataclass(frozen=True)
 class ObjectInfo:
-    """One object of a listing or a head. `checksum` as in `SnapshotObject`, empty in listings."""
+    """One object of a listing or a head. `checksum` as in `SnapshotObject`, empty in listings. `replication` is what a
+    head tells of its copy in another bucket: PENDING, COMPLETED, FAILED, REPLICA of a copy itself, or nothing."""
 
     key: str
     size: int
     modified: datetime
     checksum: str = ""
     version_id: str | None = None
+    replication: str = ""
 
 
 @dataclass(frozen=True)

@@ -67,6 +67,7 @@ class S3Bucket:
             modified=answer["LastModified"],
             checksum=_checksum(answer),
             version_id=version_of(answer),
+            replication=str(answer.get("ReplicationStatus", "")),
         )
 
     def _bucket_is_there(self) -> bool:

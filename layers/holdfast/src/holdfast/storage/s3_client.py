@@ -45,9 +45,11 @@ def s3_client(
     endpoint_url: str | None = None,
     ca_file: str | None = None,
     keys: StoreKeys | None = None,
+    region: str | None = None,
 ) -> Any:
     """A client that may be shared by threads. `endpoint_url` stands in where the spec names none; `ca_file` holds
-    `spec.ca`, as botocore takes a path only; without `keys` the session says who we are."""
+    `spec.ca`, as botocore takes a path only; without `keys` the session says who we are, and `region` where, for a
+    spec that does not."""
     spec = spec or StorageSpec()
     identity: dict[str, str] = {}
     if keys is not None:
@@ -60,7 +62,7 @@ def s3_client(
     endpoint = spec.endpoint or endpoint_url
     client = session.client(
         "s3",
-        region_name=spec.region,
+        region_name=spec.region or region,
         endpoint_url=endpoint,
         verify=ca_file,
         config=s3_config(spec, own_endpoint=endpoint is not None),
