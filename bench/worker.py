@@ -27,7 +27,7 @@ from holdfast.identity.memory import MemoryIdentity
 from holdfast.models.cluster import ClusterSpec, EtcdTransport, KubernetesTransport, NodeTransport
 from holdfast.models.credentials import EtcdTls
 from holdfast.models.run import BackupRequest
-from holdfast.notify.memory import MemoryNotifier
+from holdfast.notify.memory import MemoryNotifier, MemoryPostman
 from holdfast.planning.naming import backup_id, run_id
 from holdfast.planning.runbook import Buckets
 from holdfast.schedules.memory import MemorySchedules
@@ -94,6 +94,7 @@ class BenchServices:
         self.credentials = MemoryCredentials({SECRET: json.dumps(job.tls)})
         self.schedules, self.executions, self.changes = MemorySchedules(), MemoryExecutions(), MemoryExecutions()
         self.notifier, self.identity = MemoryNotifier(), MemoryIdentity()
+        self.postman = MemoryPostman()
         self.signing = Signing(MemorySigningKey())
         transport = {"kind": "etcd", "endpoints": job.endpoints, "credentials": SECRET}
         spec = ClusterSpec.model_validate({"id": CLUSTER, "driver": "kubeadm", "transport": transport})

@@ -17,7 +17,7 @@ from holdfast.identity.memory import MemoryIdentity
 from holdfast.local.pki import issue_ca
 from holdfast.models.cluster import ClusterSpec, EtcdTransport, KubernetesTransport, NodeTransport
 from holdfast.models.credentials import EtcdTls
-from holdfast.notify.memory import MemoryNotifier
+from holdfast.notify.memory import MemoryNotifier, MemoryPostman
 from holdfast.planning.runbook import Buckets
 from holdfast.schedules.memory import MemorySchedules
 from holdfast.signing.base import Signing
@@ -69,6 +69,7 @@ class MemoryServices:
     executions: MemoryExecutions = field(default_factory=MemoryExecutions)
     changes: MemoryExecutions = field(default_factory=MemoryExecutions)
     notifier: MemoryNotifier = field(default_factory=MemoryNotifier)
+    postman: MemoryPostman = field(default_factory=MemoryPostman)
     identity: MemoryIdentity = field(default_factory=MemoryIdentity)
     four_eyes: bool = False
     member: FakeEtcdCluster = field(

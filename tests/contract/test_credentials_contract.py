@@ -19,7 +19,7 @@ from holdfast.local.pki import issue_ca
 NAME = "holdfast/prod-1/etcd"
 MARK = "c2VjcmV0LW1hcms"
 
-KINDS = ["etcd_tls", "ssh_key", "kubernetes", "store_keys"]
+KINDS = ["etcd_tls", "ssh_key", "kubernetes", "store_keys", "webhook"]
 
 type Put = Callable[[str], None]
 type Store = tuple[CredentialStore, Put]
@@ -102,6 +102,18 @@ def test_keys_for_a_store_come_back(store: Store, token: str | None) -> None:
     assert (keys.session_token.get_secret_value() if keys.session_token else None) == token
 
 
+@pytest.mark.parametrize("key", [None, "a key that signs"])
+def test_a_webhook_comes_back(store: Store, key: str | None) -> None:
+    credentials, put = store
+    put(json.dumps({"url": "https://hooks.example/a?b=c", "key": key, "ca": pems()["ca"]}))
+
+    webhook = credentials.webhook(NAME)
+
+    assert webhook.url.get_secret_value() == "https://hooks.example/a?b=c"
+    assert (webhook.key.get_secret_value() if webhook.key else None) == key
+    assert "hooks.example" not in f"{webhook!r} {webhook.model_dump_json()}"
+
+
 def test_a_kubeconfig_comes_back_as_what_it_gives_access_to(store: Store) -> None:
     credentials, put = store
     put(kubeconfig())
@@ -120,6 +132,7 @@ def test_a_kubeconfig_comes_back_as_what_it_gives_access_to(store: Store) -> Non
         ("ssh_key", '"private_key"'),
         ("kubernetes", "kubeconfig"),
         ("store_keys", '"access_key"'),
+        ("webhook", '"url"'),
     ],
 )
 def test_a_missing_secret_is_named_with_the_way_to_create_it(store: Store, kind: str, wanted: str) -> None:
@@ -174,6 +187,10 @@ BROKEN = {
     ),
     "a passphrase for nothing": json.dumps({"private_key": an_ssh_key(None), "passphrase": MARK}),
     "another passphrase": json.dumps({"private_key": an_ssh_key("correct horse"), "passphrase": MARK}),
+    "a webhook in the clear": json.dumps({"url": f"http://{MARK}/"}),
+    "a webhook with a broken authority": json.dumps(
+        {"url": "https://hooks.example/", "ca": f"-----BEGIN CERTIFICATE-----\n{MARK}\n-----END CERTIFICATE-----\n"}
+    ),
     "keys with blanks": json.dumps({"access_key": "AKIA1", "secret_key": f"{MARK} {MARK}"}),
     "broken PEM": json.dumps(
         {name: f"-----BEGIN {word}-----\n{MARK}\n-----END {word}-----\n" for name, word in
@@ -264,6 +281,7 @@ def test_a_double_fails_on_demand(kind: str) -> None:
         "ssh_key": json.dumps({"private_key": an_ssh_key(None)}),
         "kubernetes": kubeconfig(),
         "store_keys": json.dumps({"access_key": "AKIA1", "secret_key": "s"}),
+        "webhook": json.dumps({"url": "https://hooks.example/"}),
     }
     memory = MemoryCredentials({NAME: texts[kind]})
     memory.fail(kind, TransientError("secrets_unavailable", "on demand"))

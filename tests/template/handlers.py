@@ -26,7 +26,7 @@ TELLING = {"leases", "runs", "reader", "writer", "notifier"}
 # Nothing is signed where there is no key: it asks for no setting.
 OPTIONAL = {"signing"}
 # Adapters that are built of credentials: they ask for no setting.
-REACHING = {"clock", "etcd", "nodes"}
+REACHING = {"clock", "etcd", "nodes", "postman"}
 # What each function takes from `Services`, beside the clock, etcd and nodes; a test compares it with what they really
 # ask for.
 USES = {
@@ -41,6 +41,8 @@ USES = {
     "backup_finished": {"buckets", "clusters", "leases", "runs", "reader", "writer", "notifier"},
     "backup_failed": CLEAN_UP,
     "backup_stopped": CLEAN_UP,
+    "notify_slack": {"credentials"},
+    "notify_webhook": {"credentials"},
     "restore_started": {"buckets", "clusters", "leases", "runs", "reader", "writer", "grants", "signing"},
     "check_freshness": {"clusters", "freshness_notes", "reader", "notifier"},
     "restore_approval": {"runs", "reader", "notifier"},

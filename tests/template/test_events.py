@@ -11,9 +11,10 @@ from builders.services import MemoryServices, services_with
 from builders.specs import cluster_spec
 from holdfast.engine.services import Services
 from holdfast.errors import HoldfastError, PermanentError
+from holdfast.handler import settings
 from holdfast.models.restore import ChangeRequest
 from holdfast.models.run import BackupRequest, BackupState
-from template.handlers import USES, Watched, event_type_of, invoke, sample
+from template.handlers import REACHING, USES, Watched, event_type_of, invoke, sample
 from template.stack import ROOT
 
 EVENTS = sorted((ROOT / "events").iterdir())
@@ -162,3 +163,24 @@ def test_a_topic_that_does_not_work_costs_no_metric(
     with pytest.raises(PermanentError, match="notify_access_denied"):
         watched("check_freshness", sample("check_freshness-rule"), services)
     assert '"ClustersStale": 1' in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("name", "case", "told"),
+    [
+        ("notify_slack", "alarm", "BackupStaleAlarm"),
+        ("notify_slack", "freshness", "lab-a: stale"),
+        ("notify_webhook", "outcome", '"code": "etcd_unreachable"'),
+    ],
+)
+def test_what_the_topic_says_goes_on(
+    services: MemoryServices, monkeypatch: pytest.MonkeyPatch, name: str, case: str, told: str
+) -> None:
+    monkeypatch.setenv("HOLDFAST_NOTIFY_SECRET", "holdfast-notify/x")
+    services.credentials.put("holdfast-notify/x", '{"url": "https://hooks.example/a"}')
+    settings.cache_clear()
+    _, asked = watched(name, sample(f"{name}-{case}"), services)
+    settings.cache_clear()
+    ((_, body, _),) = services.postman.sent
+    assert told in body.decode()
+    assert asked - REACHING == USES[name]

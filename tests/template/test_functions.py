@@ -13,7 +13,7 @@ from template.stack import ROOT, declared_machines, functions, machine, resource
 
 LONGEST = 40
 # Functions that are no state of a state machine.
-OUTSIDE = {"check_freshness", "start_backup"}
+OUTSIDE = {"check_freshness", "notify_slack", "notify_webhook", "start_backup"}
 FOLDERS = sorted(path.name for path in (ROOT / "functions").iterdir() if path.is_dir() and path.name != "__pycache__")
 
 
@@ -105,7 +105,9 @@ def test_services_ask_for_settings_that_are_missing(monkeypatch: pytest.MonkeyPa
 def test_every_setting_that_the_command_line_needs_is_an_output_of_the_stack() -> None:
     outputs = filled(stack()["Outputs"])
     settings = Settings.from_outputs(outputs)
-    assert {field for field in Settings.model_fields if field != "work_dir"} <= settings.model_fields_set
+    assert {
+        field for field in Settings.model_fields if field not in ("notify_secret", "work_dir")
+    } <= settings.model_fields_set
 
 
 def test_functions_run_on_the_python_of_the_project() -> None:

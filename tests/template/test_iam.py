@@ -191,6 +191,8 @@ PEOPLE: dict[str, set[str]] = {
         "s3:PutObjectRetention",
     },
 }
+NOTIFY = {"NotifySlackRole": "SlackSecret", "NotifyWebhookRole": "WebhookSecret"}
+GRANTED |= {role: {"secretsmanager:GetSecretValue"} for role in NOTIFY}
 MACHINES = {"StateMachineRole", "RestoreStateMachineRole", "PhaseStateMachineRole"}
 
 
@@ -310,7 +312,7 @@ def test_only_functions_that_reach_a_cluster_have_its_credentials_and_only_our_o
         if {"Ref": "ClusterAccessPolicy"} in role.get("ManagedPolicyArns", ())
     }
     assert attached == REACHING
-    assert {each.owner for each in ALL if REACH & set(each.actions)} - set(STORES) == {"ClusterAccessPolicy"}
+    assert {each.owner for each in ALL if REACH & set(each.actions)} - {*STORES, *NOTIFY} == {"ClusterAccessPolicy"}
     (secret,) = of("ClusterAccessPolicy", "secretsmanager:GetSecretValue")
     assert secret.endswith(":secret:holdfast/*")
 
@@ -553,6 +555,15 @@ def test_a_restore_puts_nothing_into_a_backup_but_its_emergency_backup() -> None
     assert {resource for found in putting.values() for resource in found} == {
         runs + name for name in ("approval.json", "steps/*.json", "report.json", "upload.txt")
     }
+
+
+@pytest.mark.parametrize("role", NOTIFY)
+def test_who_notifies_reads_the_one_secret_that_its_parameter_names(role: str) -> None:
+    (secret,) = of(role, "secretsmanager:GetSecretValue")
+    assert secret.endswith(f":secret:${{{NOTIFY[role]}}}-??????")
+    pattern = stack()["Parameters"][NOTIFY[role]]["AllowedPattern"]
+    assert re.fullmatch(pattern, "holdfast-notify/slack")
+    assert not re.fullmatch(pattern, "holdfast/prod-1/etcd")
 
 
 def test_a_look_at_freshness_reads_no_backup_and_writes_only_what_it_told() -> None:

@@ -1,6 +1,9 @@
 """The boundary of every function: what goes in is parsed, what goes wrong leaves as one of our families."""
 
 import json
+import os
+import subprocess
+import sys
 from dataclasses import dataclass
 from typing import Any
 
@@ -84,3 +87,17 @@ def test_the_values_of_a_refused_event_are_not_repeated() -> None:
 def test_the_answer_is_plain_json() -> None:
     answer = call(handler_that(None), EVENT)
     assert json.loads(json.dumps(answer))["cluster"] == "prod-1"
+
+
+def test_no_trace_keeps_the_url_of_a_request_that_is_not_awss() -> None:
+    """X-Ray's patch of http.client notes URLs, and those of webhooks and presigned parts are secrets."""
+    code = (
+        "import http.client, botocore.client, holdfast.handler\n"
+        "print(hasattr(http.client.HTTPConnection._send_request, '__wrapped__'),"
+        " hasattr(botocore.client.BaseClient._make_api_call, '__wrapped__'))"
+    )
+    environment = dict(os.environ) | {"LAMBDA_TASK_ROOT": "/var/task", "AWS_XRAY_CONTEXT_MISSING": "IGNORE_ERROR"}
+    done = subprocess.run(
+        [sys.executable, "-c", code], check=True, capture_output=True, text=True, timeout=60, env=environment
+    )
+    assert done.stdout.split() == ["False", "True"]

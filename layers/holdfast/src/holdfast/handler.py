@@ -31,7 +31,8 @@ from holdfast.settings import Settings
 from holdfast.wiring import AwsServices
 
 logger = Logger(service="holdfast")
-tracer = Tracer(service="holdfast")
+# Calls of AWS alone: a trace keeps URLs, and those of webhooks and of parts are secrets.
+tracer = Tracer(service="holdfast", patch_modules=("botocore",))
 metrics = Metrics(namespace="Holdfast", service="holdfast")
 
 _FAMILIES = (TransientError, DamagedError, InvalidInputError, RefusedError, PermanentError)

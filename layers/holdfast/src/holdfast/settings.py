@@ -39,6 +39,7 @@ class Settings(Model):
     storage: Annotated[StorageSpec, BeforeValidator(_from_json)] = StorageSpec()
     stack_name: str = "holdfast"
     four_eyes: Literal["yes", "no"] = "no"
+    notify_secret: str = ""
     work_dir: str = Field(default="/tmp")  # noqa: S108 - the one writable place of a Lambda function
 
     def require(self, field: str) -> str:

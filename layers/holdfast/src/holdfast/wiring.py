@@ -16,7 +16,7 @@ from holdfast.identity.base import Identity
 from holdfast.models.cluster import EtcdTransport, KubernetesTransport, NodeTransport, SshTransport, SsmTransport
 from holdfast.models.credentials import EtcdTls
 from holdfast.models.storage import Side, StorageSpec
-from holdfast.notify.base import Notifier
+from holdfast.notify.base import Notifier, Postman
 from holdfast.schedules.base import Schedules
 from holdfast.settings import Settings
 from holdfast.signing.base import Signing
@@ -316,3 +316,9 @@ class AwsServices:
             bus=self._settings.require("event_bus"),
             topic_arn=self._settings.require("topic_arn"),
         )
+
+    @property
+    def postman(self) -> Postman:
+        from holdfast.notify.https import HttpsPostman
+
+        return HttpsPostman()

@@ -2,7 +2,7 @@
 
 from typing import Protocol
 
-from holdfast.models.credentials import EtcdTls, KubernetesAccess, SshKey
+from holdfast.models.credentials import EtcdTls, KubernetesAccess, SshKey, Webhook
 from holdfast.models.storage import StoreKeys
 
 
@@ -28,3 +28,6 @@ class CredentialStore(Protocol):
 
     def store_keys(self, name: str) -> StoreKeys:
         """JSON {"access_key", "secret_key", "session_token": optional}."""
+
+    def webhook(self, name: str) -> Webhook:
+        """JSON {"url", "key": optional, "ca": PEM, optional}."""

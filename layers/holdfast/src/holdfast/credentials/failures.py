@@ -23,6 +23,9 @@ KUBERNETES = Format(
 )
 
 STORE_KEYS = Format("store.json", 'JSON with "access_key", "secret_key", and "session_token" for short-lived keys')
+WEBHOOK = Format(
+    "webhook.json", 'JSON with "url" (https), and if wanted "key" (at least 16 characters, signs) and "ca" (PEM)'
+)
 
 
 def secret_not_found(name: str, form: Format, detail: str = "") -> PermanentError:

@@ -9,6 +9,7 @@ from holdfast.credentials.failures import (
     KUBERNETES,
     SSH_KEY,
     STORE_KEYS,
+    WEBHOOK,
     Format,
     secret_malformed,
     secret_not_found,
@@ -16,8 +17,9 @@ from holdfast.credentials.failures import (
 from holdfast.credentials.kubernetes_secret import parse_kubernetes_access
 from holdfast.credentials.ssh_secret import parse_ssh_key
 from holdfast.credentials.store_secret import parse_store_keys
+from holdfast.credentials.webhook_secret import parse_webhook
 from holdfast.errors import PermanentError
-from holdfast.models.credentials import EtcdTls, KubernetesAccess, SshKey
+from holdfast.models.credentials import EtcdTls, KubernetesAccess, SshKey, Webhook
 from holdfast.models.storage import StoreKeys
 
 _DECRYPT_HINT = "the role needs secretsmanager:GetSecretValue on the secret and kms:Decrypt on its key"
@@ -46,6 +48,9 @@ class SecretsManagerCredentials:
 
     def store_keys(self, name: str) -> StoreKeys:
         return parse_store_keys(name, self._text(name, STORE_KEYS))
+
+    def webhook(self, name: str) -> Webhook:
+        return parse_webhook(name, self._text(name, WEBHOOK))
 
     def _text(self, name: str, form: Format) -> str:
         known = self._client.exceptions

@@ -10,7 +10,7 @@ from holdfast.executions.base import Executions
 from holdfast.identity.base import Identity
 from holdfast.models.cluster import EtcdTransport, KubernetesTransport, NodeTransport
 from holdfast.models.credentials import EtcdTls
-from holdfast.notify.base import Notifier
+from holdfast.notify.base import Notifier, Postman
 from holdfast.schedules.base import Schedules
 from holdfast.signing.base import Signing
 from holdfast.state.base import ClusterRegistry, FreshnessNotes, Leases, Runs
@@ -65,6 +65,9 @@ class Services(Protocol):
 
     @property
     def notifier(self) -> Notifier: ...
+
+    @property
+    def postman(self) -> Postman: ...
 
     @property
     def identity(self) -> Identity:

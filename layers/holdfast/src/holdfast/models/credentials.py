@@ -8,7 +8,7 @@ from typing import Annotated, Self
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
-from pydantic import AfterValidator, SecretStr, model_validator
+from pydantic import AfterValidator, Field, SecretStr, model_validator
 
 from holdfast.models.base import Model
 
@@ -97,6 +97,27 @@ def _https(server: str) -> str:
     if not re.fullmatch(r"https://[^\s/?#@]+(/[^\s?#]*)?", server):
         raise ValueError("is no address of an API server: https://HOST[:PORT][/PATH]")
     return server.rstrip("/")
+
+
+def _webhook_url(url: SecretStr) -> SecretStr:
+    """Whoever knows it may post: it is never shown, and never sent in the clear."""
+    if not re.fullmatch(r"https://[A-Za-z0-9.-]+(:[0-9]{1,5})?(/[\x21-\x7e]*)?", url.get_secret_value()):
+        raise ValueError("is no address of a webhook: https://HOST[:PORT]/PATH, without a user or a blank")
+    return url
+
+
+class Webhook(Model):
+    """Where messages are posted to. `key` signs them (HMAC-SHA256), `ca` is PEM text of a private authority."""
+
+    url: Annotated[SecretStr, AfterValidator(_webhook_url)]
+    key: Annotated[SecretStr, Field(min_length=16)] | None = None
+    ca: Annotated[SecretStr, _pem("CERTIFICATE")] | None = None
+
+    @model_validator(mode="after")
+    def _authority_is_readable(self) -> Self:
+        if self.ca is not None:
+            _check_authorities(self.ca)
+        return self
 
 
 def _one_line(token: SecretStr) -> SecretStr:

@@ -2,6 +2,7 @@
 
 from typing import Protocol
 
+from holdfast.models.credentials import Webhook
 from holdfast.models.freshness import FreshnessChange
 from holdfast.models.run import Outcome
 
@@ -14,3 +15,10 @@ class Notifier(Protocol):
 
     def publish_freshness(self, change: FreshnessChange) -> None:
         """One event for each cluster that differs, and one message for all of them; errors as above."""
+
+
+class Postman(Protocol):
+    def post(self, webhook: Webhook, body: bytes, headers: dict[str, str]) -> None:
+        """One POST; any 2xx is success. TransientError `webhook_unavailable` (no answer in time, 429, 5xx);
+        PermanentError `webhook_refused` (any other answer, a redirect among them: none is followed), `webhook_tls`.
+        No message has anything of the URL but its host."""
