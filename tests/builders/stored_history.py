@@ -19,6 +19,7 @@ from holdfast.planning.naming import (
     bundle_key,
     certificates_key,
 )
+from holdfast.storage.base import ObjectWriter
 from holdfast.storage.memory import MemoryBucket
 
 CLUSTER = "prod-1"
@@ -40,18 +41,22 @@ def keeping(*entries: BackupEntry, cluster: str = CLUSTER, **retention: object) 
 
 
 def store(services: MemoryServices, entries: Iterable[BackupEntry]) -> None:
+    lay(services.writer, services.secrets, entries)
+
+
+def lay(writer: ObjectWriter, secrets: ObjectWriter, entries: Iterable[BackupEntry]) -> None:
     for entry in entries:
         for name in _FILES[entry.state]:
             body = b"x" * entry.size if name == SNAPSHOT else b"{}"
-            services.writer.put(backup_key(entry.cluster_id, entry.backup_id, name), body)
-        services.secrets.put(bundle_key(entry.cluster_id, entry.backup_id, "n1"), b"bundle")
-        services.secrets.put(certificates_key(entry.cluster_id, entry.backup_id, "n1"), b"certificates")
+            writer.put(backup_key(entry.cluster_id, entry.backup_id, name), body)
+        secrets.put(bundle_key(entry.cluster_id, entry.backup_id, "n1"), b"bundle")
+        secrets.put(certificates_key(entry.cluster_id, entry.backup_id, "n1"), b"certificates")
         if entry.state != "unsealed":
-            services.writer.put(catalog_key(entry), b"")
+            writer.put(catalog_key(entry), b"")
         if entry.held:
-            services.writer.put(hold_key(entry.cluster_id, entry.backup_id), b"")
+            writer.put(hold_key(entry.cluster_id, entry.backup_id), b"")
         if entry.accepted:
-            services.writer.put(accept_key(entry.cluster_id, entry.backup_id), b"")
+            writer.put(accept_key(entry.cluster_id, entry.backup_id), b"")
 
 
 class Killed(BaseException):

@@ -1,5 +1,6 @@
 """The whole product on the embedded stack: the deployed template with IAM enforced, and a real etcd with TLS."""
 
+import functools
 import json
 import os
 import signal
@@ -12,20 +13,25 @@ from typing import Any
 import pytest
 
 from builders import embedded
+from builders.history import BEGIN, entry
 from builders.holding_proxy import HoldingProxy, held
 from builders.proc import seen_in_processes
 from builders.product import DEADLINE_S, TEMPLATE, Product, etcd_from_real_snapshot, now, product_on
+from builders.stored_history import lay
 from builders.waiting import wait_for
 from holdfast.engine.catalog import list_backups, look_at_objects
 from holdfast.engine.holding import hold, protection, unhold
 from holdfast.engine.removal import remove_backup
+from holdfast.engine.retention import plan_retention
 from holdfast.engine.signing import load_signed
 from holdfast.engine.verification import load_report
 from holdfast.errors import RefusedError
 from holdfast.local import stack, template
-from holdfast.planning.naming import scheduled_run_id
+from holdfast.planning.naming import SNAPSHOT, backup_key, bundle_key, scheduled_run_id
 from holdfast.storage.base import LockState
+from holdfast.storage.s3 import S3Bucket
 
+DAY = timedelta(days=1)
 ALARM = "AWS::CloudWatch::Alarm"
 
 
@@ -113,6 +119,32 @@ def test_a_backup_whose_spec_asks_for_it_is_locked_and_one_that_a_person_holds_i
     with pytest.raises(RefusedError) as refused:
         remove_backup(product.services, "locked", entry.backup_id)
     assert refused.value.code == "object_locked"
+
+
+def test_a_run_removes_what_the_rule_lets_go_from_both_buckets_but_what_is_held_or_locked(product: Product) -> None:
+    services, secrets = product.services, S3Bucket(product.client("s3"), product.info.outputs["SecretsBucket"])
+    product.apply("pruned", retention={"keep_last": 1, "keep_at_least": 1})
+    at = functools.partial(entry, kind="manual", cluster="pruned", size=7)
+    locked, held, goes = at(BEGIN), at(BEGIN + DAY, held=True), at(BEGIN + 2 * DAY)
+    # Without figures, so that nothing is suspicious; the last is a leftover.
+    history = [each.model_copy(update={"raw_size": 0}) for each in (locked, held, goes)]
+    lay(services.writer, secrets, [*history, at(BEGIN + 3 * DAY, "unsealed")])
+    until = now().replace(microsecond=0) + DAY
+    services.locks.lock(backup_key("pruned", locked.backup_id, SNAPSHOT), "governance", until)
+    secrets.put(bundle_key("pruned", at(BEGIN - DAY).backup_id, "n1"), b"alone")
+    ended = product.run("pruned")
+    assert ended["status"] == "SUCCEEDED", ended.get("cause")
+    made = json.loads(ended["output"])["backup_id"]
+    stays = [made, held.backup_id, locked.backup_id]
+    assert [each.backup_id for each in look_at_objects(services.reader, "pruned")] == stays
+    assert [each.backup_id for each in list_backups(services.reader, "pruned")] == stays
+    left = {key.split("/")[1] for key in (each.key for each in services.secrets_reader.list("pruned/"))}
+    assert left - {made} == {held.backup_id, locked.backup_id}
+    plan = plan_retention(services, "pruned").plan
+    assert [each.reason for each in plan.verdicts][1:] == [
+        "held by a person",
+        f"locked until {until:%Y-%m-%dT%H:%M:%SZ}",
+    ]
 
 
 def test_one_schedule_event_delivered_three_times_makes_one_backup(product: Product) -> None:
