@@ -27,6 +27,7 @@ from holdfast.identity.memory import MemoryIdentity
 from holdfast.models.cluster import ClusterSpec, EtcdTransport, KubernetesTransport, NodeTransport
 from holdfast.models.credentials import EtcdTls
 from holdfast.models.run import BackupRequest
+from holdfast.models.storage import StorageSpec
 from holdfast.notify.memory import MemoryNotifier, MemoryPostman
 from holdfast.planning.naming import backup_id, run_id
 from holdfast.planning.runbook import Buckets
@@ -34,6 +35,7 @@ from holdfast.schedules.memory import MemorySchedules
 from holdfast.signing.base import Signing
 from holdfast.signing.memory import MemorySigningKey
 from holdfast.state.memory import MemoryClusters, MemoryFreshnessNotes, MemoryLeases, MemoryRuns
+from holdfast.storage.probing import MemoryProbe
 from holdfast.storage.s3 import S3Bucket
 from holdfast.storage.s3_grants import S3Grants
 from holdfast.storage.s3_locks import S3Locks
@@ -89,6 +91,7 @@ class BenchServices:
         self.secrets_reader = self.secrets_remover = self.bucket
         self.locks = self.secrets_locks = S3Locks(target.client(), target.bucket)
         self.secrets_grants, self.buckets = self.grants, lambda _: Buckets(target.bucket, target.bucket)
+        self.store_probe, self.default_storage = MemoryProbe(), StorageSpec()
         self.clusters, self.leases, self.runs = MemoryClusters(), MemoryLeases(), MemoryRuns()
         self.freshness_notes = MemoryFreshnessNotes()
         self.credentials = MemoryCredentials({SECRET: json.dumps(job.tls)})

@@ -24,7 +24,8 @@ class HttpFault:
     "answer": an S3 error in place of the server's answer. "reset": the connection is reset after half of the request's
     body. "cut": the server's answer loses the second half of its body. "lose": the server does its work and the
     connection is closed without an answer. "flip": one bit of the request's body changes on the way. `unless` is a
-    header, in small letters and as it must be, that keeps a request from the fault: what a bucket policy demands.
+    header, in small letters and as it must be, that keeps a request from the fault: what a bucket policy demands;
+    `having` is one that a request must have to meet it.
     `headers` are those of the answer in the server's place.
     """
 
@@ -35,6 +36,7 @@ class HttpFault:
     status: int = 503
     code: str = "SlowDown"
     unless: tuple[str, str] | None = None
+    having: str = ""
     headers: tuple[tuple[str, str], ...] = ()
     met: int = field(default=0)
 
@@ -48,9 +50,14 @@ class FaultProxy:
 
 @contextmanager
 def fault_proxy(
-    upstream: str, faults: Sequence[HttpFault] = (), *, tls: ssl.SSLContext | None = None
+    upstream: str,
+    faults: Sequence[HttpFault] = (),
+    *,
+    tls: ssl.SSLContext | None = None,
+    drop: Sequence[str] = (),
 ) -> Iterator[FaultProxy]:
-    """A proxy for `upstream` (http://host:port), which with `tls` speaks HTTPS itself. `requests` lists what came by,
+    """A proxy for `upstream` (http://host:port), which with `tls` speaks HTTPS itself. It lets the headers `drop`, in
+    small letters, fall, so that the server looks like one that does not know them. `requests` lists what came by,
     "METHOD target", and `headers` what was in it, names in small letters."""
     proxy = FaultProxy(url="")
     lock = threading.Lock()
@@ -61,14 +68,15 @@ def fault_proxy(
             proxy.requests.append(f"{method} {target}")
             proxy.headers.append(headers)
             for fault in faults:
-                if fault.unless and headers.get(fault.unless[0]) == fault.unless[1]:
+                spared = fault.unless and headers.get(fault.unless[0]) == fault.unless[1]
+                if spared or (fault.having and fault.having not in headers):
                     continue
                 if fault.method == method and fault.target in target and fault.met < fault.times:
                     fault.met += 1
                     return fault
         return None
 
-    server = _Server(("127.0.0.1", 0), partial(_ProxyHandler, host, due))
+    server = _Server(("127.0.0.1", 0), partial(_ProxyHandler, host, due, ("expect", "connection", *drop)))
     server.daemon_threads = True
     if tls is not None:
         server.socket = tls.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
@@ -93,8 +101,10 @@ class _Server(ThreadingHTTPServer):
 class _ProxyHandler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
-    def __init__(self, upstream: str, due: Callable[..., HttpFault | None], *request: Any) -> None:
-        self._upstream, self._due = upstream, due
+    def __init__(
+        self, upstream: str, due: Callable[..., HttpFault | None], drop: tuple[str, ...], *request: Any
+    ) -> None:
+        self._upstream, self._due, self._drop = upstream, due, drop
         super().__init__(*request)  # handles the request
 
     def _handle(self) -> None:
@@ -134,7 +144,7 @@ class _ProxyHandler(BaseHTTPRequestHandler):
 
     def _forward(self, body: bytes, fault: HttpFault | None) -> None:
         connection = http.client.HTTPConnection(self._upstream, timeout=30)
-        kept = {name: value for name, value in self.headers.items() if name.lower() not in ("expect", "connection")}
+        kept = {name: value for name, value in self.headers.items() if name.lower() not in self._drop}
         connection.request(self.command, self.path, body=body, headers=kept)
         answer = connection.getresponse()
         content = answer.read()

@@ -17,6 +17,7 @@ from holdfast.identity.memory import MemoryIdentity
 from holdfast.local.pki import issue_ca
 from holdfast.models.cluster import ClusterSpec, EtcdTransport, KubernetesTransport, NodeTransport
 from holdfast.models.credentials import EtcdTls
+from holdfast.models.storage import StorageSpec
 from holdfast.notify.memory import MemoryNotifier, MemoryPostman
 from holdfast.planning.runbook import Buckets
 from holdfast.schedules.memory import MemorySchedules
@@ -27,6 +28,7 @@ from holdfast.storage.base import ObjectLocks
 from holdfast.storage.faulty import FaultyBucket, FaultyLocks, Store
 from holdfast.storage.memory import MemoryBucket
 from holdfast.storage.memory_grants import MemoryGrants
+from holdfast.storage.probing import MemoryProbe
 from holdfast.transports.base import Transport
 
 START = datetime(2026, 11, 20, 15, 43, 0, tzinfo=UTC)
@@ -78,6 +80,8 @@ class MemoryServices:
 
     copied: MemoryBucket | None = None
     signing: Signing = field(default_factory=lambda: Signing(MemorySigningKey()))
+    store_probe: MemoryProbe = field(default_factory=MemoryProbe)
+    default_storage: StorageSpec = field(default_factory=StorageSpec)
     transport: Transport | None = None
 
     @property

@@ -3,9 +3,12 @@
 from builders.command_line import holdfast
 from builders.etcd_facts import etcd_facts, status
 from builders.services import services_with
+from builders.specs import cluster_spec
+from builders.stores import storage
 from holdfast.errors import PermanentError
 from holdfast.signing.base import Signing
 from holdfast.signing.memory import MemorySigningKey
+from holdfast.storage.probing import faultless
 
 
 def test_a_healthy_cluster_is_shown_with_the_member_that_would_be_taken() -> None:
@@ -64,3 +67,32 @@ def test_an_installation_without_a_signing_key_is_told_so_and_backs_up() -> None
     ended = holdfast("cluster", "check", "prod-1", services=services)
     assert ended.code == 0
     assert "signing_key_missing" in ended.stdout
+
+
+def test_a_store_that_would_fail_a_backup_is_said_here_with_the_line_to_set() -> None:
+    services = services_with()
+    services.store_probe.facts["snapshots"] = faultless("snapshots").model_copy(update={"checksums": "off"})
+    ended = holdfast("cluster", "check", "prod-1", services=services)
+    assert ended.code == 3
+    assert "store_checksums_missing" in ended.stdout
+    assert "checksums: none" in ended.stdout
+
+
+def test_the_store_that_is_looked_at_is_the_clusters_own_and_that_for_secrets_only_where_there_are_some() -> None:
+    own = storage(bucket="away", secrets_bucket="away-2")
+    through_nodes = {"kind": "ssm", "nodes": [{"name": "a", "instance": "i-0123456789abcdef0"}]}
+    looked = []
+    for changes in ({}, {"storage": own.model_dump()}, {"transport": through_nodes}):
+        services = services_with(cluster_spec(**changes))
+        holdfast("cluster", "check", "prod-1", services=services)
+        looked.append([(spec.bucket, side) for _, spec, side in services.store_probe.asked])
+    assert looked == [[(None, "snapshots")], [("away", "snapshots")], [(None, "snapshots"), (None, "secrets")]]
+
+
+def test_locks_that_the_file_asks_for_and_the_bucket_cannot_have_are_refused() -> None:
+    for lock, code in (({"mode": "governance", "days": 7}, 3), (None, 0)):
+        services = services_with(cluster_spec(lock=lock))
+        services.store_probe.facts["snapshots"] = faultless("snapshots").model_copy(update={"object_lock": "off"})
+        ended = holdfast("cluster", "check", "prod-1", services=services)
+        assert ended.code == code
+        assert ("store_lock_missing" in ended.stdout) == (lock is not None)

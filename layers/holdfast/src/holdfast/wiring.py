@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
     from holdfast.models.storage import StoreKeys
     from holdfast.planning.runbook import Buckets
+    from holdfast.storage.probing import StoreProbe
     from holdfast.storage.routing import RoutedBucket
     from holdfast.storage.s3_stores import OpenStore, S3Stores
 
@@ -211,6 +212,20 @@ class AwsServices:
     @cached_property
     def secrets_grants(self) -> UploadGrants:
         return self._grants("secrets")
+
+    @property
+    def default_storage(self) -> StorageSpec:
+        return self._settings.storage
+
+    @cached_property
+    def store_probe(self) -> "StoreProbe":
+        from holdfast.storage.s3_probing import S3Probe
+
+        own: dict[Side, str] = {
+            "snapshots": self._settings.require("snapshots_bucket"),
+            "secrets": self._settings.require("secrets_bucket"),
+        }
+        return S3Probe(self._stores, own, self._stores.kms_client)
 
     @property
     def buckets(self) -> "Callable[[str], Buckets]":

@@ -10,11 +10,13 @@ from holdfast.executions.base import Executions
 from holdfast.identity.base import Identity
 from holdfast.models.cluster import EtcdTransport, KubernetesTransport, NodeTransport
 from holdfast.models.credentials import EtcdTls
+from holdfast.models.storage import StorageSpec
 from holdfast.notify.base import Notifier, Postman
 from holdfast.schedules.base import Schedules
 from holdfast.signing.base import Signing
 from holdfast.state.base import ClusterRegistry, FreshnessNotes, Leases, Runs
 from holdfast.storage.base import ObjectLocks, ObjectReader, ObjectRemover, ObjectWriter, UploadGrants
+from holdfast.storage.probing import StoreProbe
 from holdfast.transports.base import Transport
 
 if TYPE_CHECKING:
@@ -100,6 +102,14 @@ class Services(Protocol):
     @property
     def copies(self) -> Callable[[str], ObjectReader | None]:
         """Where S3 copies the snapshots of a cluster to; None for one that is not copied."""
+
+    @property
+    def default_storage(self) -> StorageSpec:
+        """The installation's, for clusters that have none of their own."""
+
+    @property
+    def store_probe(self) -> StoreProbe:
+        """Looks at a store before backups rely on it."""
 
     @property
     def signing(self) -> Signing:

@@ -7,7 +7,7 @@ from botocore.config import Config
 
 from holdfast.models.storage import Checksums, StorageSpec, StoreKeys
 
-__all__ = ["CONNECTIONS", "Checksums", "s3_client", "s3_config"]
+__all__ = ["CONNECTIONS", "Checksums", "identity_of", "s3_client", "s3_config"]
 
 CONNECTIONS = 16
 
@@ -51,14 +51,6 @@ def s3_client(
     `spec.ca`, as botocore takes a path only; without `keys` the session says who we are, and `region` where, for a
     spec that does not."""
     spec = spec or StorageSpec()
-    identity: dict[str, str] = {}
-    if keys is not None:
-        identity = {
-            "aws_access_key_id": keys.access_key,
-            "aws_secret_access_key": keys.secret_key.get_secret_value(),
-        }
-        if keys.session_token is not None:
-            identity["aws_session_token"] = keys.session_token.get_secret_value()
     endpoint = spec.endpoint or endpoint_url
     client = session.client(
         "s3",
@@ -66,10 +58,19 @@ def s3_client(
         endpoint_url=endpoint,
         verify=ca_file,
         config=s3_config(spec, own_endpoint=endpoint is not None),
-        **identity,
+        **identity_of(keys),
     )
     client.meta.events.register("before-call.s3.HeadBucket", _follow_no_redirect)
     return client
+
+
+def identity_of(keys: StoreKeys | None) -> dict[str, str]:
+    """For a client of boto3; nothing where the session says who we are."""
+    if keys is None:
+        return {}
+    told = {"aws_access_key_id": keys.access_key, "aws_secret_access_key": keys.secret_key.get_secret_value()}
+    token = {"aws_session_token": keys.session_token.get_secret_value()} if keys.session_token else {}
+    return told | token
 
 
 def _follow_no_redirect(params: dict[str, Any], **_: Any) -> None:

@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from typing import Any
 
 import boto3
+from botocore.config import Config
 
 from holdfast.models.storage import Side, StorageSpec, StoreKeys
 from holdfast.storage.base import ObjectLocks, UrlUse
 from holdfast.storage.ca_file import ca_file
 from holdfast.storage.s3 import S3Bucket
-from holdfast.storage.s3_client import s3_client
+from holdfast.storage.s3_client import identity_of, s3_client
 from holdfast.storage.s3_grants import S3Grants
 from holdfast.storage.s3_locks import NoLocks, S3Locks
 from holdfast.storage.s3_role import assumed_session
@@ -84,13 +85,27 @@ class S3Stores:
             folder=spec.folder or "",
         )
 
+    def _session_of(self, spec: StorageSpec, side: Side) -> boto3.Session:
+        role = spec.role_of(side)
+        return assumed_session(self._session, role, endpoint_url=self._endpoint_url) if role else self._session
+
+    def kms_client(self, spec: StorageSpec, side: Side) -> Any:
+        """For the key of a bucket at AWS, as whoever writes there."""
+        secret = spec.credentials_of(side)
+        config = Config(connect_timeout=5, read_timeout=30, retries={"mode": "standard", "total_max_attempts": 3})
+        return self._session_of(spec, side).client(
+            "kms",
+            region_name=spec.region,
+            endpoint_url=self._endpoint_url,
+            config=config,
+            **identity_of(self._keys(secret) if secret else None),
+        )
+
     def client(self, spec: StorageSpec, side: Side) -> Any:
         """A client of its own for whoever looks at the store itself."""
-        session, role, secret = self._session, spec.role_of(side), spec.credentials_of(side)
-        if role is not None:
-            session = assumed_session(session, role, endpoint_url=self._endpoint_url)
+        secret = spec.credentials_of(side)
         return s3_client(
-            session,
+            self._session_of(spec, side),
             spec,
             endpoint_url=self._endpoint_url,
             ca_file=ca_file(spec.ca) if spec.ca else None,
