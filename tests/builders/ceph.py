@@ -58,7 +58,7 @@ paxos min wait=0.01
 osd client watch timeout=1
 {options}
 [client.rgw]
-rgw frontends=beast endpoint=127.0.0.1:{plain} ssl_endpoint=127.0.0.1:{tls} {pair}
+rgw frontends=beast tcp_nodelay=1 endpoint=127.0.0.1:{plain} ssl_endpoint=127.0.0.1:{tls} {pair}
 """
 
 

@@ -19,7 +19,9 @@ from builders.s3_server import SESSION, new_bucket, unfinished_uploads
 from builders.sites import Site
 from holdfast.local.etcd_cluster import LocalEtcd
 from holdfast.models.cluster import ClusterSpec
+from holdfast.models.retention import RetentionSpec
 from holdfast.models.run import Outcome
+from holdfast.planning.naming import MANIFEST, backup_key, backup_prefix
 from holdfast.settings import Settings
 from holdfast.storage.s3 import S3Bucket
 from holdfast.wiring import AwsServices
@@ -101,6 +103,22 @@ class Kept:
     def stored(self) -> list[str]:
         """Every key that has an object."""
         return [info.key for info in S3Bucket(self.client, self.snapshots).list("")]
+
+    def keys_of(self, backup: str) -> list[str]:
+        return [info.key for info in self.services.reader.list(backup_prefix(self.cluster, backup))]
+
+    def manifest_key(self, backup: str) -> str:
+        return backup_key(self.cluster, backup, MANIFEST)
+
+    def protected(self, backup: str) -> list[Any]:
+        """What `holdfast backup show` says of holds and locks."""
+        return list(self.holdfast("backup", "show", self.cluster, backup).value["locks"])
+
+    def with_rule(self, **retention: Any) -> "Kept":
+        """From now on under another rule."""
+        spec = self.spec.model_copy(update={"retention": RetentionSpec.model_validate(retention)})
+        self.services.clusters.put(spec, replace=True)
+        return replace(self, spec=spec)
 
     def versions(self, prefix: str) -> list[str]:
         """Every key below the prefix once for each version and each delete marker."""
