@@ -28,6 +28,9 @@ def services() -> MemoryServices:
     for key in (bundle_key(CLUSTER, backup, "n1"), certificates_key(CLUSTER, backup, "n1")):
         services.secrets.put(key, b"x")
     services.secrets.put(bundle_key(CLUSTER, OTHER, "n1"), b"x")
+    # What somebody else put there is no part of the backup.
+    services.bucket.put(backup_key(CLUSTER, backup, "notes.txt"), b"x")
+    services.secrets.put(f"{CLUSTER}/{backup}/notes.txt", b"x")
     return services
 
 

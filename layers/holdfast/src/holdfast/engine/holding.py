@@ -15,7 +15,7 @@ from holdfast.engine.services import Services
 from holdfast.errors import PermanentError
 from holdfast.models.backup import Hold
 from holdfast.planning.catalog_key import hold_key
-from holdfast.planning.naming import MANIFEST, backup_prefix, parse_backup_id
+from holdfast.planning.naming import FILES, MANIFEST, backup_of_secret, backup_prefix, parse_backup_id
 from holdfast.storage.base import LockState, ObjectLocks
 
 Bucket = Literal["snapshots", "secrets"]
@@ -144,11 +144,12 @@ def _places(services: Services) -> dict[Bucket, ObjectLocks]:
 
 
 def _snapshots(services: Services, cluster_id: str, backup: str) -> list[str]:
-    """The manifest first: it is the first that a removal takes."""
+    """Of Holdfast's own, the manifest first: it is the first that a removal takes."""
     prefix = backup_prefix(cluster_id, backup)
-    keys = [info.key for info in services.reader.list(prefix)]
+    keys = [info.key for info in services.reader.list(prefix) if info.key.removeprefix(prefix) in FILES]
     return sorted(keys, key=lambda each: (each != f"{prefix}{MANIFEST}", each))
 
 
 def _secrets(services: Services, cluster_id: str, backup: str) -> list[str]:
-    return [info.key for info in services.secrets_reader.list(backup_prefix(cluster_id, backup))]
+    found = services.secrets_reader.list(backup_prefix(cluster_id, backup))
+    return [info.key for info in found if backup_of_secret(info.key) == backup]

@@ -202,3 +202,9 @@ class ClusterSpec(Model):
     retention: RetentionSpec = RetentionSpec()
     lock: LockSpec | None = None
     storage: StorageSpec | None = None
+
+    @model_validator(mode="after")
+    def _locks_where_there_are_any(self) -> Self:
+        if self.lock is not None and self.storage is not None and not self.storage.object_lock:
+            raise ValueError("lock needs a storage with Object Lock; this one says object_lock: false")
+        return self
