@@ -4,8 +4,13 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from hypothesis import settings
 
 from builders.s3_server import client_of, new_bucket, s3_server
+
+# A machine that is busy with something else is no reason to fail; each test has a time limit of its own.
+settings.register_profile("unhurried", deadline=None)
+settings.load_profile("unhurried")
 
 
 @pytest.fixture(scope="module")

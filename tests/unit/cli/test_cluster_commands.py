@@ -61,7 +61,21 @@ def test_list_shows_each_cluster_in_a_row() -> None:
     ended = holdfast("cluster", "list", services=services_with())
     header, row = ended.stdout.splitlines()
     assert header.split() == ["ID", "DRIVER", "REACHED", "SCHEDULE", "KEEPS"]
-    assert row.split() == ["prod-1", "kubeadm", "etcd,", "2", "0", "3", "*", "*", "*", "Europe/Berlin", "30", "last"]
+    assert row.split() == [
+        "prod-1",
+        "kubeadm",
+        "etcd,",
+        "2",
+        "0",
+        "3",
+        "*",
+        "*",
+        "*",
+        "Europe/Berlin",
+        "the",
+        "newest",
+        "30",
+    ]
 
 
 def test_show_has_the_spec_and_the_schedule_that_is_in_force() -> None:

@@ -34,7 +34,7 @@ def test_a_plan_has_a_row_per_backup_what_would_be_freed_and_the_command_that_do
         *(BACKUPS[-1].backup_id, "recurring", "verified", "1.0", "kB"),
         "keep     recurring: one of the newest 4",
     ]
-    assert lines[6].endswith("remove   recurring: beyond what the rule keeps, 4 last")
+    assert lines[6].endswith("remove   recurring: beyond what the rule keeps: the newest 4")
     assert lines[8] == "2 backups of 6 would go, 2.0 kB of snapshots"
     value = holdfast("retention", "plan", CLUSTER, "-o", "json", services=services).value
     assert lines[-1] == f"holdfast retention apply {CLUSTER} --digest {value['digest']}"

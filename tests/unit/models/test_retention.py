@@ -29,12 +29,12 @@ def test_a_spec_is_read_back_as_it_was_stored() -> None:
 
 def test_it_is_said_in_words() -> None:
     spec = RetentionSpec.model_validate({"keep_last": 5, "keep_daily": 7, "manual": {"keep_days": 90}})
-    assert keeps(spec) == "5 last, 7 daily; manual 90 days"
+    assert keeps(spec) == "the newest 5, 7 daily; manual: 90 days"
     assert sentence(spec) == (
-        "verified backups by 5 last, 7 daily, manual ones by 90 days; the newest 3 of each in any case;"
-        " what is not verified for 7 days"
+        "of recurring verified backups the newest 5, 7 daily; of manual ones 90 days;"
+        " of either the newest 3 in any case; what is not verified for 7 days"
     )
-    assert "manual ones by the same among themselves" in sentence(RetentionSpec())
+    assert "of manual ones as many" in sentence(RetentionSpec())
 
 
 def verdict(number: int, *, keep: bool, size: int = 10) -> Verdict:

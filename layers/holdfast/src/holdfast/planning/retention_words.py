@@ -3,6 +3,7 @@
 from holdfast.models.backup import Kind
 from holdfast.models.retention import RetentionRule, RetentionSpec, RuleName
 
+_SHORT: dict[RuleName, str] = {"last": "the newest {number}"}
 _REASONS: dict[RuleName, str] = {
     "last": "one of the newest {number}",
     "days": "no more than {number} days older than the newest",
@@ -15,20 +16,22 @@ _REASONS: dict[RuleName, str] = {
 
 
 def short(rule: RetentionRule) -> str:
-    """`30 last, 7 daily, 4 weekly`."""
-    return ", ".join(f"{number} {name}" for name, number in rule.numbers.items())
+    """`the newest 30, 90 days, 7 daily`."""
+    return ", ".join(
+        _SHORT.get(name, "{number} {name}").format(number=number, name=name) for name, number in rule.numbers.items()
+    )
 
 
 def keeps(spec: RetentionSpec) -> str:
-    """The short form for a row of a table: both rules, where there are two."""
-    return f"{short(spec)}; manual {short(spec.manual)}" if spec.manual else short(spec)
+    """For a row of a table: both rules, where there are two."""
+    return f"{short(spec)}; manual: {short(spec.manual)}" if spec.manual else short(spec)
 
 
 def sentence(spec: RetentionSpec) -> str:
-    """All that the spec says."""
-    manual = f"manual ones by {short(spec.manual)}" if spec.manual else "manual ones by the same among themselves"
+    """All that the spec says, to go on after "keep"."""
+    manual = f"of manual ones {short(spec.manual)}" if spec.manual else "of manual ones as many"
     return (
-        f"verified backups by {short(spec)}, {manual}; the newest {spec.keep_at_least} of each in any case;"
+        f"of recurring verified backups {short(spec)}; {manual}; of either the newest {spec.keep_at_least} in any case;"
         f" what is not verified for {spec.unverified_days} days"
     )
 
@@ -39,4 +42,4 @@ def why_kept(rule: RetentionRule, names: tuple[RuleName, ...], kind: Kind) -> st
 
 
 def why_removed(rule: RetentionRule, kind: Kind) -> str:
-    return f"{kind}: beyond what the rule keeps, {short(rule)}"
+    return f"{kind}: beyond what the rule keeps: {short(rule)}"
