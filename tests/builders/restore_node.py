@@ -144,10 +144,9 @@ class RestoreNode:
             "member_id": "1",
             "certificates": "",
             "encryption_config": "",
-        } | changes
-        return {name: usual[name] for name in variables(script)[0]} | {
-            name: value for name, value in changes.items() if name not in usual
         }
+        others = {name: value for name, value in changes.items() if name not in usual}
+        return {name: (usual | changes)[name] for name in variables(script)[0]} | others
 
     def program(self, script: str, secrets: Mapping[str, str] | None = None, /, **changes: str) -> RestoreProgram:
         place = self.folder / f"bin.{len(list(self.folder.glob('bin.*')))}"

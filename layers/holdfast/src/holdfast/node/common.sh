@@ -39,7 +39,7 @@ warn() { # TEXT
 	warnings="$warnings${warnings:+,}\"$(as_json "$1")\""
 }
 
-meet_store() { # sets store_options; the CA stays in the step's own directory, for curl alone
+meet_store() { # sets store_options; the CA lies in the step's own directory as long as it runs, for curl alone
 	if [ -n "$store_ca" ]; then
 		printf '%s\n' "$store_ca" >./store-ca.pem || give_up node_disk_full "cannot write into $PWD"
 		store_options='cacert = "./store-ca.pem"'
@@ -242,6 +242,7 @@ checked_url() { # URL: one that means nothing but itself in curl's configuration
 }
 
 remove_work() { # a process that was ended a moment ago may still write there
+	rm -f store-ca.pem
 	tries=0
 	until rm -rf work 2>/dev/null || [ $tries -eq 5 ]; do
 		sleep 1

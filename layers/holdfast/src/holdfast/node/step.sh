@@ -126,6 +126,7 @@ launch() {
 		echo "$$ $since $3" >process.new && mv process.new process
 		# A script that was killed could not do this itself. What it makes for itself alone is in ./work.
 		tidy() {
+			rm -f store-ca.pem
 			rm -rf secrets work || { sleep 1 && rm -rf secrets work; } # what was just ended may still write there
 			[ ! -f leftovers ] || while IFS= read -r path; do rm -rf -- "$path"; done <leftovers
 		}
