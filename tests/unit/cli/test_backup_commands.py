@@ -13,11 +13,12 @@ from builders.command_line import holdfast
 from builders.machine import BackupMachine
 from builders.runs import failed, run_record, succeeded
 from builders.services import START, MemoryServices, services_with
-from holdfast.errors import PermanentError
+from holdfast.errors import HoldfastError, PermanentError
 from holdfast.models.run import ErrorInfo, Outcome, Progress
 from holdfast.planning.naming import SIGNATURE, SNAPSHOT, backup_key
 from holdfast.signing.base import Signing
 from holdfast.signing.public_keys import pem
+from holdfast.storage.faulty import Fault, FaultyBucket, access_denied, bucket_missing, clock_skew, slow_down
 from holdfast.storage.memory import MemoryBucket
 
 
@@ -313,3 +314,13 @@ def test_a_copy_that_may_not_be_looked_at_hides_nothing_else() -> None:
     ended = holdfast("backup", "show", "prod-1", backup, services=services)
     assert ended.code == 0
     assert "could not be looked at: storage_access_denied" in ended.stdout
+
+
+@pytest.mark.parametrize("fault", [access_denied, bucket_missing, clock_skew, slow_down])
+def test_a_listing_that_fails_is_an_error_and_never_no_backups(fault: Callable[[], HoldfastError]) -> None:
+    services = services_with()
+    services.store = FaultyBucket(services.bucket, [Fault("list", fault, times=99)])
+    ended = holdfast("backup", "list", "prod-1", services=services)
+    assert ended.code == 1
+    assert f"error[{fault().code}]" in ended.stderr
+    assert ended.stdout == ""
