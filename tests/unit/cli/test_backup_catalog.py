@@ -44,6 +44,24 @@ def test_a_backup_whose_objects_somebody_deleted_is_told_by_a_look_and_taken_out
     assert states(services) == []
 
 
+def test_latest_is_what_lies_there_whatever_the_catalogue_says() -> None:
+    services = one_backup()
+    older = only_backup(services)
+    assert BackupMachine(services).execute(CLUSTER, START + timedelta(hours=1)).status == "succeeded"
+
+    def latest() -> str:
+        shown = holdfast("backup", "show", CLUSTER, "latest", "-o", "json", services=services).value
+        return str(shown["manifest"]["backup_id"])
+
+    newer = latest()
+    assert newer > older
+    forget(services)
+    assert latest() == newer
+    assert holdfast("backup", "index", CLUSTER, services=services).code == 0
+    services.bucket.remove([backup_key(CLUSTER, newer, SNAPSHOT)])
+    assert latest() == older
+
+
 def test_a_leftover_is_listed_among_the_objects_only() -> None:
     services = one_backup()
     services.bucket.remove([backup_key(CLUSTER, only_backup(services), MANIFEST)])

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from builders.s3_server import put_beside
-from holdfast.engine.catalog import list_backups, look_at_objects
+from holdfast.engine.catalog import list_backups, look_at_objects, newest_verified
 from holdfast.models.backup import BackupEntry
 from holdfast.models.retention import RetentionSpec
 from holdfast.planning.catalog_key import catalog_key
@@ -60,6 +60,18 @@ def test_a_look_at_the_objects_lists_those_of_the_backups_and_not_those_of_the_r
     put_beside(bucket, (f"{CLUSTER}/runs/{number}/plan.json" for number in range(1_500)))
     assert [each.backup_id for each in look_at_objects(S3Bucket(direct, bucket), CLUSTER)] == [known.backup_id]
     assert calls == {"ListObjectsV2": 2}
+
+
+@pytest.mark.parametrize(("unverified", "lists"), [(0, 2), (3, 5), (30, 1 + 20 + 2)])
+def test_the_newest_verified_backup_is_found_among_the_objects_by_few_calls(
+    direct: Any, bucket: str, calls: Counter[str], unverified: int, lists: int
+) -> None:
+    """Thirty that nobody verified: after twenty all objects are listed, and the catalogue with them."""
+    entries = [entry(hours) for hours in range(100)]
+    put_beside(bucket, (backup_key(CLUSTER, each.backup_id, name) for each in entries for name in (MANIFEST, SNAPSHOT)))
+    put_beside(bucket, (backup_key(CLUSTER, each.backup_id, VERIFIED) for each in entries[unverified:]))
+    assert newest_verified(S3Bucket(direct, bucket), CLUSTER) == entries[unverified].backup_id
+    assert calls == {"ListObjectsV2": lists}
 
 
 def test_a_rule_is_decided_over_what_the_catalogue_tells_without_another_call(

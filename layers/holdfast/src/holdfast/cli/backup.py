@@ -76,17 +76,20 @@ def show(context: typer.Context, cluster: ClusterArgument, backup: BackupArgumen
 
 
 def chosen(session: Session, cluster: str, backup: str) -> str:
-    """`latest` is never one that nobody verified."""
+    """`latest` is never one that nobody verified, nor one of which the catalogue alone tells."""
+    from holdfast.engine.catalog import backups_with_anything, newest_verified
     from holdfast.errors import PermanentError
 
     if backup != "latest":
         return backup
-    entries = backup_catalog.entries_of(session, cluster)
-    newest = next((entry.backup_id for entry in entries if entry.state == "verified"), None)
+    newest = newest_verified(session.services.reader, cluster)
     if newest is None:
+        there = backups_with_anything(session.services.reader, cluster)
+        if not there:
+            session.services.clusters.get(cluster)
         raise PermanentError(
             "no_verified_backup",
-            f"cluster {cluster} has no verified backup ({len(entries)} listed)",
+            f"cluster {cluster} has no verified backup ({len(there)} of which there is anything)",
             hint=f"holdfast backup list {cluster}; holdfast backup run {cluster} --wait",
         )
     return newest

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from holdfast.cli.cluster import ClusterArgument
-from holdfast.cli.context import Session, session_of
+from holdfast.cli.context import session_of
 from holdfast.cli.render import human_bytes, moment, result, table
 
 if TYPE_CHECKING:
@@ -40,6 +40,7 @@ def list_of_backups(
         catalog = read_catalog(reader, cluster)
         entries, notes = list(catalog.entries), _strangers(catalog.strangers)
         empty = f"cluster {cluster} has no backups yet"
+    # A removed cluster still has its backups; an id with neither is `cluster_unknown`.
     if not entries:
         session.services.clusters.get(cluster)
     result(
@@ -55,16 +56,6 @@ def _strangers(keys: Sequence[str]) -> list[str]:
         return []
     first = repr(keys[0])[:120]
     return [f"{len(keys)} {'key' if len(keys) == 1 else 'keys'} in the catalogue are none of Holdfast's, first {first}"]
-
-
-def entries_of(session: Session, cluster: str) -> "list[BackupEntry]":
-    """Of the catalogue. A removed cluster still has its backups; an id with neither is `cluster_unknown`."""
-    from holdfast.engine.catalog import list_backups
-
-    entries = list_backups(session.services.reader, cluster)
-    if not entries:
-        session.services.clusters.get(cluster)
-    return entries
 
 
 def backup_table(entries: "list[BackupEntry]") -> "Table":

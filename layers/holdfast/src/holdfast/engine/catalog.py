@@ -19,6 +19,7 @@ from holdfast.planning.naming import (
     SNAPSHOT,
     VERIFIED,
     backup_key,
+    backup_of_folder,
     backup_prefix,
     backups_prefix,
     parse_backup_id,
@@ -29,6 +30,8 @@ from holdfast.storage.base import ObjectInfo, ObjectReader
 
 # A backup has one of them; which one is the manifest's to say.
 _SNAPSHOTS = (SNAPSHOT, GZIPPED_SNAPSHOT)
+# So many backups are looked at one by one before all objects are listed.
+ONE_BY_ONE = 20
 
 
 def list_backups(reader: ObjectReader, cluster_id: str) -> list[BackupEntry]:
@@ -54,6 +57,26 @@ def find_backup(reader: ObjectReader, cluster_id: str, backup: str) -> BackupEnt
         return None
     names = read_catalog_keys(cluster_id, (info.key for info in reader.list(names_prefix(cluster_id, backup))))
     return next(iter(_entries(cluster_id, objects, names)), None)
+
+
+def backups_with_anything(reader: ObjectReader, cluster_id: str) -> frozenset[str]:
+    """Ids of all backups that any object is there of: one LIST tells a thousand."""
+    found = (backup_of_folder(cluster_id, folder) for folder in reader.folders(backups_prefix(cluster_id)))
+    return frozenset(backup for backup in found if backup)
+
+
+def newest_verified(reader: ObjectReader, cluster_id: str) -> str | None:
+    """Of the objects, whatever the catalogue says: this one may be restored. One LIST for a thousand backups, and one
+    for each that is newer and not verified; all objects are listed where those are many."""
+    newest = sorted(backups_with_anything(reader, cluster_id), reverse=True)
+    for backup in newest[:ONE_BY_ONE]:
+        prefix = backup_prefix(cluster_id, backup)
+        if _state({info.key.removeprefix(prefix): info.size for info in reader.list(prefix)}) == "verified":
+            return backup
+    if len(newest) <= ONE_BY_ONE:
+        return None
+    entries = look_at_objects(reader, cluster_id)
+    return next((entry.backup_id for entry in entries if entry.state == "verified"), None)
 
 
 def look_at(reader: ObjectReader, entry: BackupEntry) -> BackupEntry:

@@ -7,10 +7,9 @@ so those that count most are looked at themselves before anything goes, one LIST
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from holdfast.engine.catalog import as_it_is, find_backup, look_at, look_at_objects, read_catalog
+from holdfast.engine.catalog import as_it_is, backups_with_anything, find_backup, look_at, look_at_objects, read_catalog
 from holdfast.models.backup import BackupEntry
 from holdfast.models.retention import RetentionSpec
-from holdfast.planning.naming import backup_of_folder, backups_prefix
 from holdfast.planning.retention import floor
 from holdfast.storage.base import ObjectReader
 
@@ -66,11 +65,6 @@ def _where_it_matters(
         known |= {backup: look_at(reader, known[backup]) for backup in unseen}
         looked_at |= unseen
     return tuple(known.values())
-
-
-def backups_with_anything(reader: ObjectReader, cluster_id: str) -> frozenset[str]:
-    found = (backup_of_folder(cluster_id, folder) for folder in reader.folders(backups_prefix(cluster_id)))
-    return frozenset(backup for backup in found if backup)
 
 
 def _wanted(known: Mapping[str, BackupEntry], spec: RetentionSpec, current: str) -> set[str]:
