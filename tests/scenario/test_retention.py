@@ -9,7 +9,7 @@ import pytest
 
 from builders.history import BEGIN, entry, every, ids
 from builders.machine import BackupMachine
-from builders.services import START, MemoryServices
+from builders.services import START, Clock, MemoryServices
 from builders.stored_history import CLUSTER, Killed, keeping, mortal, store, then
 from holdfast.engine.catalog import list_backups, look_at_objects
 from holdfast.engine.retention import AT_ONCE, Applied, apply_retention, plan_retention
@@ -17,9 +17,10 @@ from holdfast.engine.retention_seen import ONE_BY_ONE
 from holdfast.errors import HoldfastError, PermanentError, RefusedError
 from holdfast.models.retention import RetentionPlan
 from holdfast.planning.catalog_key import accept_key, catalog_key, catalog_prefix, hold_key
-from holdfast.planning.naming import MANIFEST, SNAPSHOT, backup_key, bundle_key
+from holdfast.planning.naming import MANIFEST, SNAPSHOT, VERIFIED, backup_key, bundle_key
 from holdfast.state.memory import MemoryLeases
 from holdfast.storage.faulty import Fault, FaultyBucket, access_denied, reset
+from holdfast.storage.memory import MemoryBucket
 
 DAY = timedelta(days=1)
 OWNER = f"{CLUSTER}-retention-abcdef"
@@ -118,7 +119,7 @@ def test_a_backup_that_counts_and_is_not_there_any_more_lets_an_older_one_stay_i
 ) -> None:
     backups = days(6)
     services = keeping(*backups, keep_last=4)
-    for name in (MANIFEST, SNAPSHOT, "verified.json", "runbook.md"):
+    for name in (MANIFEST, SNAPSHOT, VERIFIED, "runbook.md"):
         if name not in left:
             services.bucket.objects.pop(backup_key(CLUSTER, backups[-2].backup_id, name))
     assert going(services) == ids(backups[:1])
@@ -344,6 +345,22 @@ def test_a_clock_that_is_a_year_off_plans_and_removes_the_same(years: int) -> No
     assert list(applied(services).removed) == [each.backup_id for each in plan.removals]
 
 
+def test_a_clock_that_runs_ahead_of_the_stores_ends_no_lock_and_costs_no_backup_its_name() -> None:
+    backups = days(6)
+    services = keeping(keep_last=4)
+    services.bucket = MemoryBucket(clock=Clock(services.clock()))
+    store(services, backups)
+    for name in (MANIFEST, SNAPSHOT, VERIFIED):
+        key = backup_key(CLUSTER, backups[0].backup_id, name)
+        services.bucket.lock(key, "compliance", services.clock() + 30 * DAY)
+    services.clock.advance(365 * DAY)
+    done = applied(services)
+    assert [each.backup_id for each in done.spared] == ids(backups[:1])
+    assert "object lock" in done.spared[0].reason
+    assert listed(services) == there(services) == [backups[0].backup_id, *ids(backups[2:])]
+    assert {each.state for each in look_at_objects(services.bucket, CLUSTER)} == {"verified"}
+
+
 def test_names_in_the_catalogue_that_tell_less_than_others_go() -> None:
     backups = days(3)
     services = keeping(*backups)
@@ -382,6 +399,15 @@ def test_retain_of_a_run_removes_so_many_at_most_and_the_next_run_goes_on() -> N
         outcome = BackupMachine(services).execute(CLUSTER, START + timedelta(hours=hours))
         assert outcome.status == "succeeded"
         assert len(listed(services)) == left
+
+
+def test_old_locks_do_not_keep_a_run_from_removing_what_is_newer() -> None:
+    old = every(timedelta(hours=1), 3 * AT_ONCE, begin=BEGIN, cluster=CLUSTER)
+    services = keeping(*(each.model_copy(update={"raw_size": 0}) for each in old), keep_last=3)
+    for each in old[:AT_ONCE]:
+        services.bucket.hold(backup_key(CLUSTER, each.backup_id, SNAPSHOT))
+    BackupMachine(services).execute(CLUSTER, START)
+    assert listed(services)[:-1] == [*ids(old[:AT_ONCE]), *ids(old[2 * AT_ONCE :])]
 
 
 def test_a_run_over_an_emptied_cluster_succeeds_and_removes_no_verified_backup() -> None:

@@ -9,6 +9,7 @@
 
 from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
+from functools import partial
 
 from holdfast.engine.catalog import find_backup
 from holdfast.engine.indexing import remove_names
@@ -18,7 +19,7 @@ from holdfast.errors import PermanentError, RefusedError
 from holdfast.models.backup import State
 from holdfast.models.retention import Verdict
 from holdfast.planning.catalog_key import hold_key
-from holdfast.planning.naming import FILES, backup_key, backup_prefix
+from holdfast.planning.naming import FILES, VERIFIED, backup_key, backup_prefix
 from holdfast.planning.retention import Lock, lock_reason
 from holdfast.storage.base import LockState, ObjectLocks
 
@@ -26,7 +27,7 @@ from holdfast.storage.base import LockState, ObjectLocks
 _BETTER: dict[State, tuple[State, ...]] = {"unsealed": ("sealed", "verified"), "sealed": ("verified",)}
 # Each takes three calls. Locks end in the order in which backups were made, so the newest of what would go are asked;
 # the others are asked right before they go.
-ASKED = 25
+ASKED = 50
 
 
 def locks_of(services: Services, cluster_id: str, going: Iterable[Verdict]) -> dict[str, Lock]:
@@ -57,18 +58,23 @@ def _objects_of(services: Services, cluster_id: str, backup: str) -> list[str]:
 
 def remove_unless_spared(services: Services, cluster_id: str, verdict: Verdict, now: datetime) -> str:
     """Why it stays after all, "" when it is gone."""
-    why = _spared(services, cluster_id, verdict, now)
-    return why or _unlocked(remove_backup, services, cluster_id, verdict.backup_id)
+    why = _changed(services, cluster_id, verdict)
+    if why:
+        return why
+    locks = [*_locks(services, cluster_id, verdict.backup_id)]
+    why = next((why for lock in locks if (why := lock_reason(lock, now))), "")
+    once_locked = any(lock.until for lock in locks)
+    return why or _unlocked(partial(remove_backup, once_locked=once_locked), services, cluster_id, verdict.backup_id)
 
 
-def _spared(services: Services, cluster_id: str, verdict: Verdict, now: datetime) -> str:
+def _changed(services: Services, cluster_id: str, verdict: Verdict) -> str:
     backup = verdict.backup_id
     if any(services.reader.list(hold_key(cluster_id, backup))):
         return "held by a person meanwhile"
     there = find_backup(services.reader, cluster_id, backup)
     if there and there.state in _BETTER.get(verdict.state, ()):
         return f"it was {verdict.state} and is {there.state} by now"
-    return next((why for lock in _locks(services, cluster_id, backup) if (why := lock_reason(lock, now))), "")
+    return ""
 
 
 def _locks(services: Services, cluster_id: str, backup: str) -> Iterator[LockState]:
@@ -90,8 +96,14 @@ def _unlocked(remove: Callable[[Services, str, str], None], services: Services, 
     return ""
 
 
-def remove_backup(services: Services, cluster_id: str, backup: str) -> None:
-    """With every version of the files that Holdfast makes; whatever else lies there stays."""
+def remove_backup(services: Services, cluster_id: str, backup: str, *, once_locked: bool = False) -> None:
+    """With every version of the files that Holdfast makes; whatever else lies there stays.
+
+    That a lock is over is the store's to say, and a clock that runs ahead here must not cost the backup its names. So
+    of one that was `once_locked` the verification goes first, which is locked as long as the rest.
+    """
+    if once_locked:
+        services.remover.remove([backup_key(cluster_id, backup, VERIFIED)])
     remove_names(services, cluster_id, backup)
     manifest, *others = (backup_key(cluster_id, backup, name) for name in FILES)
     services.remover.remove([manifest])

@@ -27,6 +27,8 @@ from holdfast.planning.suspicion import suspicions
 # What one run of the state Retain removes at most: its function has five minutes, and a backup of three nodes takes
 # some 60 calls. The next run goes on.
 AT_ONCE = 50
+# Locked ones cost a third of that. So many times as many are tried: old locks must not keep the others from going.
+TRIES = 4
 
 
 class Spared(Model):
@@ -128,8 +130,10 @@ def carry_out(
     plan = decided.plan
     removed: list[Verdict] = []
     spared: list[Spared] = []
-    going = plan.removals[:at_most]
+    going = plan.removals if at_most is None else plan.removals[: at_most * TRIES]
     for done, verdict in enumerate(going, start=1):
+        if len(removed) == at_most:
+            break
         # Whoever took the lease over meanwhile may be at work on what is a leftover here.
         services.leases.renew(plan.cluster_id, owner, expires_at=services.clock() + LEASE)
         _refuse_without_floor(services, decided)
