@@ -217,6 +217,24 @@ def test_a_suspicious_backup_keeps_every_verified_one_until_a_person_accepts_it(
     assert len(removed(list(accepted))) == 12
 
 
+def test_what_a_person_accepted_stays_while_it_is_the_newest_such() -> None:
+    """Yearly backups of the larger cluster stay: without it the smaller ones would be suspicious again."""
+    before = every(DAY, 400)
+    first = entry(BEGIN + 400 * DAY, live_keys=90).model_copy(update={"accepted": True})
+    second = entry(BEGIN + 401 * DAY, live_keys=90).model_copy(update={"accepted": True})
+    after = [entry(BEGIN + days * DAY, live_keys=90) for days in range(402, 440)]
+    spec = RetentionSpec(keep_last=5, keep_yearly=5)
+    history = [*before, first, second, *after]
+    verdicts = decide(history, spec, now=NOW, findings=suspicions(history))
+    gone = removed(list(verdicts))
+    assert first.backup_id in gone
+    assert second.backup_id not in gone
+    left = [each for each in history if each.backup_id not in gone]
+    assert any(each.live_keys > 900 for each in left)
+    assert suspicions(left) == ()
+    assert suspicions([each for each in left if each != second]) != ()
+
+
 def test_ten_thousand_backups_are_judged_in_well_under_two_seconds() -> None:
     many = every(timedelta(hours=1), 10_000)
     spec = RetentionSpec(keep_last=30, keep_days=90, keep_hourly=48, keep_daily=60, keep_weekly=52, keep_monthly=24)

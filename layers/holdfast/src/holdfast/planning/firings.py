@@ -8,7 +8,7 @@ from calendar import monthrange
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
-from functools import cached_property
+from functools import cached_property, lru_cache
 from itertools import pairwise
 from zoneinfo import ZoneInfo
 
@@ -73,7 +73,9 @@ class Cron:
 
     def longest_gap(self, now: datetime) -> timedelta | None:
         """Between two firings in the year to come; None when there are no two."""
-        first = now.astimezone(self._zone).date()
+        return _longest_gap(self, now.astimezone(self._zone).date())
+
+    def gap_from(self, first: date) -> timedelta | None:
         days = [day for day in _days_from(first, _YEAR_AHEAD.days) if self._fires_on(day)]
         times = [datetime.combine(first, each) for each in self._times]
         within = [later - earlier for earlier, later in pairwise(times)]
@@ -108,6 +110,12 @@ class Cron:
         if self.fields[2] == "?":
             return _is_weekday(self.fields[4], day)
         return _is_day(self.fields[2], day)
+
+
+@lru_cache(maxsize=1024)
+def _longest_gap(schedule: Cron, first: date) -> timedelta | None:
+    """Once a day for each expression: a thousand clusters have a handful of them."""
+    return schedule.gap_from(first)
 
 
 def parse_expression(expression: str, timezone: str) -> Cron | Rate:

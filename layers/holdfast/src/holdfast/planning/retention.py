@@ -78,6 +78,7 @@ class _Judge:
     current: str
     paused: str
     floor: frozenset[str]
+    accepted: str
     rules: Mapping[str, tuple[RuleName, ...]]
     newest: str
     unverified_since: datetime | None
@@ -109,6 +110,8 @@ class _Judge:
             return why_kept(self.spec.rule_of(entry.kind), names, entry.kind)
         if entry.backup_id in self.floor:
             return f"{entry.kind}: one of the newest {self.spec.keep_at_least}, which always stay"
+        if entry.backup_id == self.accepted:
+            return "the newest that a person accepted: without it, newer ones would be compared with what was before"
         return ""
 
     def _unverified_kept(self, entry: BackupEntry) -> str:
@@ -141,6 +144,7 @@ def _judge(ordered: Sequence[BackupEntry], spec: RetentionSpec, current: str, pa
         current=current,
         paused=paused,
         floor=frozenset(entry.backup_id for entry in floor(verified, spec)),
+        accepted=next((entry.backup_id for entry in verified if entry.accepted), ""),
         rules=rules,
         newest=verified[0].backup_id if verified else "",
         unverified_since=counted_from(verified, spec.unverified_days, at_least=spec.keep_at_least),
