@@ -9,7 +9,7 @@ from holdfast.planning.metrics import freshness_metrics
 
 @state("CheckFreshness", FreshnessEvent)
 def handler(_event: FreshnessEvent, services: Services) -> FreshnessSummary:
-    report = check_freshness(services)
+    report = check_freshness(services, copies=True)
     # Before anything is told: alarms must not depend on a topic that does not work.
     write_metrics(freshness_metrics(settings().stack_name, report))
     return summary(report, told=tell_changes(services, report))

@@ -44,7 +44,7 @@ USES = {
     "notify_slack": {"credentials"},
     "notify_webhook": {"credentials"},
     "restore_started": {"buckets", "clusters", "leases", "runs", "reader", "writer", "grants", "signing"},
-    "check_freshness": {"clusters", "freshness_notes", "reader", "notifier"},
+    "check_freshness": {"clusters", "copies", "freshness_notes", "reader", "notifier"},
     "restore_approval": {"runs", "reader", "notifier"},
     "restore_phase": {"clusters", "leases", "runs", "reader", "writer", "grants", "secrets_grants", "four_eyes"},
     "restore_report": TELLING,

@@ -78,7 +78,10 @@ def test_the_environment_is_enough_for_what_the_function_uses(name: str, monkeyp
 
 
 # Of settings that do not take any word, one that fits; no public key has to be in the list of them.
-FITTING = {"HOLDFAST_FOUR_EYES": "no", "FourEyes": "no", "HOLDFAST_TRUSTED_KEYS": "", "TrustedKeys": ""}
+FITTING = {"HOLDFAST_FOUR_EYES": "no", "FourEyes": "no", "HOLDFAST_TRUSTED_KEYS": "", "TrustedKeys": ""} | {
+    "HOLDFAST_COPY_REGION": "eu-west-1",
+    "CopyRegion": "eu-west-1",
+}
 
 
 def filled(names: Iterable[str]) -> dict[str, str]:
@@ -97,7 +100,7 @@ def test_services_ask_for_settings_that_are_missing(monkeypatch: pytest.MonkeyPa
     """Else the test above could not fail."""
     monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
     empty = AwsServices(Settings())
-    for service in set().union(*USES.values()) - {"credentials", "four_eyes"} - OPTIONAL:
+    for service in set().union(*USES.values()) - {"credentials", "copies", "four_eyes"} - OPTIONAL:
         with pytest.raises(InvalidInputError, match="setting_missing"):
             getattr(empty, service)
 

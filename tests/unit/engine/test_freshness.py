@@ -270,3 +270,67 @@ def test_what_was_told_and_not_remembered_is_told_again(site: Shelf) -> None:
         told(site)
     assert told(site) is True
     assert len(site.services.notifier.freshness) == 2
+
+
+def copied(site: Shelf) -> MemoryBucket:
+    """S3 has copied everything that is there now."""
+    copies = MemoryBucket(clock=site.clock)
+    copies.objects = dict(site.services.bucket.objects)
+    site.services.copied = copies
+    return copies
+
+
+def look_at_copies(site: Shelf) -> Freshness:
+    site.services.clock.now = NOW
+    (found,) = check_freshness(site.services, copies=True).clusters
+    return found
+
+
+def test_a_copy_that_is_there_says_nothing(site: Shelf) -> None:
+    week(site)
+    copied(site)
+    assert look_at_copies(site).findings == ()
+
+
+@pytest.mark.parametrize(("name", "wrong"), [(SNAPSHOT, "no copy of its snapshot"), (MANIFEST, "of its manifest")])
+def test_a_copy_that_is_not_there_is_told(site: Shelf, name: str, wrong: str) -> None:
+    *_, newest = week(site)
+    copied(site).remove([backup_key(CLUSTER, newest, name)])
+    found = look_at_copies(site)
+    assert (found.state, codes(found)) == ("fresh", ("copy_missing",))
+    assert wrong in found.findings[0].text
+
+
+def test_a_copy_of_another_size_is_told(site: Shelf) -> None:
+    *_, newest = week(site)
+    copied(site).put(backup_key(CLUSTER, newest, SNAPSHOT), b"short")
+    assert "has 5 bytes, not 100" in look_at_copies(site).findings[0].text
+
+
+def test_a_backup_of_the_last_hours_may_be_on_its_way(site: Shelf) -> None:
+    week(site)
+    copies = copied(site)
+    site.put(CLUSTER, NOW - timedelta(hours=2))
+    assert look_at_copies(site).findings == ()
+    copies.objects.clear()
+    assert at(0).strftime("%Y%m%dT%H%M%SZ") in look_at_copies(site).findings[0].text
+
+
+def test_copies_that_cannot_be_listed_say_nothing_of_the_backup(site: Shelf) -> None:
+    week(site)
+    copied(site)
+
+    class Denied(MemoryBucket):
+        def list(self, prefix: str) -> Iterator[ObjectInfo]:
+            raise PermanentError("storage_access_denied", f"{prefix}: no")
+
+    site.services.copied = Denied()
+    found = look_at_copies(site)
+    assert (found.state, codes(found), found.needs_a_look) == ("fresh", ("copy_unknown",), False)
+
+
+def test_without_copies_there_is_nothing_to_miss(site: Shelf) -> None:
+    week(site)
+    assert look_at_copies(site).findings == ()
+    copied(site).objects.clear()
+    assert look(site).findings == ()

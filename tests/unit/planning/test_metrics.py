@@ -45,6 +45,7 @@ def test_the_stack_has_one_document_of_sums() -> None:
         "ClustersPaused": 1,
         "SuspiciousBackups": 1,
         "BackupObjectsGone": 1,
+        "CopiesMissing": 0,
         "FreshnessCheckFailed": 1,
         "MissedSchedules": 3,
     }

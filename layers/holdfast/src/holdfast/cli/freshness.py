@@ -29,7 +29,7 @@ def freshness(
     from holdfast.engine.freshness import check_freshness
 
     session = session_of(context)
-    report = check_freshness(session.services, None if cluster is None else [cluster])
+    report = check_freshness(session.services, None if cluster is None else [cluster], copies=True)
     result(
         {"checked_at": report.checked_at, "clusters": report.clusters}, lambda: _view(report), as_json=session.as_json
     )

@@ -2,12 +2,12 @@
 
 Two LIST calls per cluster, the catalogue and the objects of its newest verified backup; one more for each backup whose
 objects are gone, and two GETs when the resources in it are not those of the backups before. Where the catalogue knows
-no verified backup, the objects themselves are listed.
+no verified backup, the objects themselves are listed. Where S3 keeps copies, one LIST more looks whether they came.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from holdfast.engine.catalog import list_backups, look_at_objects
 from holdfast.engine.services import Services
@@ -24,26 +24,37 @@ from holdfast.storage.base import ObjectInfo, ObjectReader
 THREADS = 16
 # So many backups without their objects are enough to know that somebody emptied the bucket.
 MOST_LOOKED_AT = 20
+# S3 copies most objects within minutes; without its time control there is no promise.
+COPY_GRACE = timedelta(hours=6)
+
+type CopiesOf = Callable[[str], ObjectReader | None]
 
 
 def check_freshness(
-    services: Services, clusters: Sequence[str] | None = None, *, threads: int = THREADS
+    services: Services, clusters: Sequence[str] | None = None, *, copies: bool = False, threads: int = THREADS
 ) -> FreshnessReport:
     """Every registered cluster, or the ones named (PermanentError `cluster_unknown`). What goes wrong for one of them
-    is a finding of that one."""
+    is a finding of that one. `copies`: look at them too, where there are any."""
     specs = services.clusters.list() if clusters is None else [services.clusters.get(name) for name in clusters]
     reader, now = services.reader, services.clock()
+    copies_of = services.copies if copies else _no_copies
 
     def look(spec: ClusterSpec) -> Freshness:
-        return look_at_cluster(reader, spec, now)
+        return look_at_cluster(reader, spec, now, copies_of)
 
     with ThreadPoolExecutor(max_workers=threads) as pool:
         return FreshnessReport(checked_at=now, clusters=tuple(pool.map(look, specs)))
 
 
-def look_at_cluster(reader: ObjectReader, spec: ClusterSpec, now: datetime) -> Freshness:
+def _no_copies(_cluster_id: str) -> None:
+    return None
+
+
+def look_at_cluster(
+    reader: ObjectReader, spec: ClusterSpec, now: datetime, copies_of: CopiesOf = _no_copies
+) -> Freshness:
     try:
-        return _look(reader, spec, now)
+        return _look(reader, spec, now, copies_of)
     except HoldfastError as error:
         return unknown(spec.id, error)
     except Exception as error:  # noqa: BLE001 - what is odd in one cluster's bucket must not hide the other clusters
@@ -51,11 +62,12 @@ def look_at_cluster(reader: ObjectReader, spec: ClusterSpec, now: datetime) -> F
         return unknown(spec.id, PermanentError("unclassified", f"{type(error).__name__}: {error}"[:500], hint=hint))
 
 
-def _look(reader: ObjectReader, spec: ClusterSpec, now: datetime) -> Freshness:
+def _look(reader: ObjectReader, spec: ClusterSpec, now: datetime, copies_of: CopiesOf) -> Freshness:
     entries, found = _entries(reader, spec.id)
     seen, gone = _really_there(reader, [entry for entry in entries if entry.state == "verified"])
     there = [entry for entry in entries if entry.backup_id not in gone]
-    return freshness(spec, seen, [*found, *_gone(spec.id, gone)], look_for_suspicions(reader, there), now)
+    found += [*_gone(spec.id, gone), *_copy(copies_of, there, now)]
+    return freshness(spec, seen, found, look_for_suspicions(reader, there), now)
 
 
 def _entries(reader: ObjectReader, cluster_id: str) -> tuple[list[BackupEntry], list[Finding]]:
@@ -109,6 +121,37 @@ def _gone(cluster_id: str, gone: dict[str, str]) -> list[Finding]:
     more = f", and {len(others)} older ones likewise" if others else ""
     hint = f"holdfast backup list {cluster_id} --objects; deleted versions may still be in the bucket"
     return [Finding(level="refuse", code="backup_object_gone", text=f"{newest}: {wrong}{more}", hint=hint)]
+
+
+def _copy(copies_of: CopiesOf, there: Sequence[BackupEntry], now: datetime) -> list[Finding]:
+    """Of the newest verified backup that S3 has had time to copy. A copy that cannot be listed says nothing of the
+    backup itself."""
+    due = [entry for entry in there if entry.state == "verified" and entry.taken_at <= now - COPY_GRACE]
+    if not due:
+        return []
+    entry = due[0]
+    prefix = backup_prefix(entry.cluster_id, entry.backup_id)
+    hint = f"holdfast backup show {entry.cluster_id} {entry.backup_id} looks at it closely"
+    try:
+        copies = copies_of(entry.cluster_id)
+        files = {info.key.removeprefix(prefix): info for info in copies.list(prefix)} if copies else None
+    except HoldfastError as error:
+        return [Finding(level="warn", code="copy_unknown", text=f"{error.code}: {error.message}", hint=error.hint)]
+    if files is None:
+        return []
+    wrong = _wrong_copy(entry, files)
+    return (
+        [Finding(level="refuse", code="copy_missing", text=f"{entry.backup_id}: {wrong}", hint=hint)] if wrong else []
+    )
+
+
+def _wrong_copy(entry: BackupEntry, files: dict[str, ObjectInfo]) -> str:
+    snapshot = files.get(SNAPSHOT) or files.get(GZIPPED_SNAPSHOT)
+    if snapshot is None or MANIFEST not in files:
+        return f"there is no copy of its {'snapshot' if snapshot is None else 'manifest'}"
+    return (
+        "" if snapshot.size == entry.size else f"the copy of its snapshot has {snapshot.size} bytes, not {entry.size}"
+    )
 
 
 def tell_changes(services: Services, report: FreshnessReport) -> bool:

@@ -27,6 +27,7 @@ METRICS: Mapping[tuple[str, tuple[str, ...]], Unit] = {
     ("ClustersPaused", _OF_STACK): "Count",
     ("SuspiciousBackups", _OF_STACK): "Count",
     ("BackupObjectsGone", _OF_STACK): "Count",
+    ("CopiesMissing", _OF_STACK): "Count",
     ("FreshnessCheckFailed", _OF_STACK): "Count",
     ("MissedSchedules", _OF_STACK): "Count",
     ("VerifiedBackupAgeHours", _OF_CLUSTER): "None",
@@ -40,7 +41,6 @@ METRICS: Mapping[tuple[str, tuple[str, ...]], Unit] = {
 def freshness_metrics(stack: str, report: FreshnessReport) -> Iterator[Document]:
     """One document for the stack, and one for each cluster of which something is expected."""
     clusters = report.clusters
-    gone = sum(any(finding.code == "backup_object_gone" for finding in each.findings) for each in clusters)
     yield _document(
         {STACK: stack},
         report.checked_at,
@@ -49,7 +49,8 @@ def freshness_metrics(stack: str, report: FreshnessReport) -> Iterator[Document]
             "ClustersStale": sum(each.late for each in clusters),
             "ClustersPaused": sum(each.state == "paused" for each in clusters),
             "SuspiciousBackups": sum(each.suspicious for each in clusters),
-            "BackupObjectsGone": gone,
+            "BackupObjectsGone": _with(report, "backup_object_gone"),
+            "CopiesMissing": _with(report, "copy_missing"),
             "FreshnessCheckFailed": sum(each.state == "unknown" for each in clusters),
             "MissedSchedules": sum(each.missed for each in clusters),
         },
@@ -60,6 +61,10 @@ def freshness_metrics(stack: str, report: FreshnessReport) -> Iterator[Document]
             continue
         figures = {"VerifiedBackupAgeHours": round(each.age_s / 3600, 3), "MissedSchedules": each.missed}
         yield _document({STACK: stack, CLUSTER: each.cluster_id}, report.checked_at, figures)
+
+
+def _with(report: FreshnessReport, code: str) -> int:
+    return sum(any(finding.code == code for finding in each.findings) for each in report.clusters)
 
 
 def backup_metrics(stack: str, outcome: Outcome) -> Iterator[Document]:
