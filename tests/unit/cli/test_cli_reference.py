@@ -52,6 +52,20 @@ def test_every_option_is_named() -> None:
     assert {name for name in known - {"--file"} if name not in REFERENCE} == set()
 
 
+def test_every_command_that_a_hint_or_a_page_names_exists() -> None:
+    groups = {command.split()[0] for command in COMMANDS if " " in command}
+    pages = [*(ROOT / "docs").rglob("*.md"), ROOT / "README.md", ROOT / "template.yaml"]
+    sources = [*(ROOT / "layers" / "holdfast" / "src").rglob("*.py"), *pages]
+    named = {
+        (f"{group} {command}", path.name)
+        for path in sources
+        for group, command in re.findall(r"\bholdfast ([a-z]+) ([a-z][a-z-]+)\b", path.read_text())
+        if group in groups
+    }
+    assert len(named) > 40
+    assert {(command, place) for command, place in named if command not in COMMANDS} == set()
+
+
 def a_run_and_a_backup() -> tuple[MemoryServices, dict[str, str]]:
     services = services_with()
     outcome = BackupMachine(services).execute("prod-1", START + timedelta(hours=1))
