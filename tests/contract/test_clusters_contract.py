@@ -46,3 +46,11 @@ def test_specs_are_listed_by_id_and_a_removed_one_is_gone(state: State) -> None:
     assert state.clusters.remove("prod-1") is True
     assert state.clusters.remove("prod-1") is False
     assert [spec.id for spec in state.clusters.list()] == ["alpha", "prod-2"]
+
+
+def test_where_all_can_be_read_all_are(state: State) -> None:
+    assert state.clusters.readable() == ((), {})
+    for cluster_id in ("prod-2", "alpha"):
+        state.clusters.put(cluster_spec(cluster_id), replace=False)
+    specs, unreadable = state.clusters.readable()
+    assert ([spec.id for spec in specs], unreadable) == (["alpha", "prod-2"], {})

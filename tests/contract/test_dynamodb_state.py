@@ -46,6 +46,21 @@ def test_records_of_runs_go_by_themselves_and_nothing_else_does() -> None:
     assert ends == {"RUN#run-a": in_400_days, "RUN#run-b": in_400_days, "prod-1": None, "LEASE": None}
 
 
+def test_a_spec_that_another_version_wrote_does_not_hide_the_others() -> None:
+    with moto_aws() as client:
+        dynamodb = client("dynamodb")
+        create_table(dynamodb)
+        clusters = DynamoClusters(dynamodb, TABLE)
+        for name in ("prod-1", "prod-3"):
+            clusters.put(cluster_spec(name), replace=False)
+        newer = cluster_spec("prod-2").model_dump_json().replace('"driver"', '"colour":"blue","driver"')
+        dynamodb.put_item(TableName=TABLE, Item={"pk": {"S": "CLUSTERS"}, "sk": {"S": "prod-2"}, "spec": {"S": newer}})
+        specs, unreadable = clusters.readable()
+
+    assert [spec.id for spec in specs] == ["prod-1", "prod-3"]
+    assert {name: error.code for name, error in unreadable.items()} == {"prod-2": "cluster_unreadable"}
+
+
 def test_a_spec_that_another_version_wrote_is_named_and_not_a_traceback() -> None:
     with moto_aws() as client:
         dynamodb = client("dynamodb")

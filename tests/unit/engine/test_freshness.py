@@ -334,3 +334,16 @@ def test_without_copies_there_is_nothing_to_miss(site: Shelf) -> None:
     assert look_at_copies(site).findings == ()
     copied(site).objects.clear()
     assert look(site).findings == ()
+
+
+def test_a_spec_that_cannot_be_read_is_one_cluster_of_which_nothing_is_known(site: Shelf) -> None:
+    week(site)
+    error = PermanentError("cluster_unreadable", "another version wrote it")
+    site.services.clusters.unreadable = {"alpha": error, "zeta": error}
+    site.services.clock.now = NOW
+    report = check_freshness(site.services)
+    assert [(each.cluster_id, each.state) for each in report.clusters] == [
+        ("alpha", "unknown"),
+        (CLUSTER, "fresh"),
+        ("zeta", "unknown"),
+    ]

@@ -57,7 +57,13 @@ class AwsServices:
     def _client(self, service: str) -> Any:
         from botocore.config import Config
 
-        config = Config(connect_timeout=5, read_timeout=30, retries={"mode": "standard", "total_max_attempts": 5})
+        # As many connections as a look at all clusters has threads (engine/freshness.py).
+        config = Config(
+            connect_timeout=5,
+            read_timeout=30,
+            retries={"mode": "standard", "total_max_attempts": 5},
+            max_pool_connections=16,
+        )
         return self._session.client(service, endpoint_url=self._endpoint_url, config=config)
 
     @cached_property

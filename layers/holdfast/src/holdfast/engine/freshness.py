@@ -35,7 +35,7 @@ def check_freshness(
 ) -> FreshnessReport:
     """Every registered cluster, or the ones named (PermanentError `cluster_unknown`). What goes wrong for one of them
     is a finding of that one. `copies`: look at them too, where there are any."""
-    specs = services.clusters.list() if clusters is None else [services.clusters.get(name) for name in clusters]
+    specs, unreadable = _registered(services, clusters)
     reader, now = services.reader, services.clock()
     copies_of = services.copies if copies else _no_copies
 
@@ -43,7 +43,16 @@ def check_freshness(
         return look_at_cluster(reader, spec, now, copies_of)
 
     with ThreadPoolExecutor(max_workers=threads) as pool:
-        return FreshnessReport(checked_at=now, clusters=tuple(pool.map(look, specs)))
+        found = [*pool.map(look, specs), *(unknown(name, error) for name, error in unreadable.items())]
+    return FreshnessReport(checked_at=now, clusters=tuple(sorted(found, key=lambda each: each.cluster_id)))
+
+
+def _registered(
+    services: Services, clusters: Sequence[str] | None
+) -> tuple[Sequence[ClusterSpec], dict[str, PermanentError]]:
+    if clusters is None:
+        return services.clusters.readable()
+    return [services.clusters.get(name) for name in clusters], {}
 
 
 def _no_copies(_cluster_id: str) -> None:

@@ -7,6 +7,7 @@ Errors of all: `state_unavailable` (transient), `state_access_denied`, `state_ta
 from datetime import datetime
 from typing import Protocol
 
+from holdfast.errors import PermanentError
 from holdfast.models.approval import Question
 from holdfast.models.cluster import ClusterSpec
 from holdfast.models.run import Outcome, Progress, RunRecord
@@ -20,7 +21,11 @@ class ClusterRegistry(Protocol):
         """The spec, or PermanentError `cluster_unknown`."""
 
     def list(self) -> list[ClusterSpec]:
-        """All specs, by id."""
+        """All specs, by id. PermanentError `cluster_unreadable` when one of them cannot be read."""
+
+    def readable(self) -> tuple[tuple[ClusterSpec, ...], dict[str, PermanentError]]:
+        """The specs that can be read, by id; and by id what is wrong with the others: for who looks at all clusters,
+        and must not be blind to a thousand because of one."""
 
     def remove(self, cluster_id: str) -> bool:
         """Forget the spec; False when there was none. Backups and runs stay."""

@@ -94,13 +94,25 @@ class DynamoClusters(_Table):
         return bool(answer.get("Attributes"))
 
     def list(self) -> list[ClusterSpec]:
+        return [items.spec_from(item) for item in self._items()]
+
+    def readable(self) -> tuple[tuple[ClusterSpec, ...], dict[str, PermanentError]]:
+        specs: dict[str, ClusterSpec] = {}
+        unreadable: dict[str, PermanentError] = {}
+        for item in self._items():
+            try:
+                specs[item["sk"]["S"]] = items.spec_from(item)
+            except PermanentError as error:
+                unreadable[item["sk"]["S"]] = error
+        return tuple(specs.values()), unreadable
+
+    def _items(self) -> tuple[items.Item, ...]:
         with self._call("list the clusters"):
-            found = list(
+            return tuple(
                 self._query(
                     KeyConditionExpression="pk = :specs", ExpressionAttributeValues={":specs": {"S": items.SPECS}}
                 )
             )
-        return [items.spec_from(item) for item in found]
 
 
 class DynamoLeases(_Table):

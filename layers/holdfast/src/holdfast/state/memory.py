@@ -4,6 +4,7 @@ from datetime import datetime
 from threading import Lock
 
 from holdfast.doubles import FailsOnDemand
+from holdfast.errors import PermanentError
 from holdfast.models.approval import Question
 from holdfast.models.cluster import ClusterSpec
 from holdfast.models.run import Outcome, Progress, RunRecord
@@ -17,6 +18,7 @@ class MemoryClusters(FailsOnDemand):
         super().__init__()
         self._lock = Lock()
         self._specs: dict[str, ClusterSpec] = {}
+        self.unreadable: dict[str, PermanentError] = {}
 
     def put(self, spec: ClusterSpec, *, replace: bool) -> bool:
         self._reach("put")
@@ -40,6 +42,11 @@ class MemoryClusters(FailsOnDemand):
     def list(self) -> list[ClusterSpec]:
         self._reach("list")
         return [spec for _, spec in sorted(self._specs.items())]
+
+    def readable(self) -> tuple[tuple[ClusterSpec, ...], dict[str, PermanentError]]:
+        """`unreadable` is for tests to fill."""
+        self._reach("readable")
+        return tuple(spec for _, spec in sorted(self._specs.items())), dict(self.unreadable)
 
 
 class MemoryLeases(FailsOnDemand):
