@@ -79,6 +79,15 @@ def test_an_outcome_is_one_message_that_a_person_can_read() -> None:
     assert values == {"cluster": "prod-1", "status": "failed"}
 
 
+def test_an_outcome_that_is_too_long_for_an_attribute_is_told_without_it() -> None:
+    with moto_aws() as client:
+        mailbox = Mailbox(client)
+        mailbox.notifier().publish(failed(warnings=("w" * 150_000,)))
+        (message,) = mailbox.received("messages")
+
+    assert set(message["MessageAttributes"]) == {"cluster", "status"}
+
+
 def test_a_subscriber_gets_only_what_its_filter_asks_for() -> None:
     with moto_aws() as client:
         mailbox = Mailbox(client, {"status": ["failed", "refused"], "cluster": ["prod-1"]})

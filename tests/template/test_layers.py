@@ -111,7 +111,18 @@ def test_a_handler_imports_with_the_layers_alone(unpacked: Path, name: str) -> N
     assert not [module for module in found if module.startswith(("holdfast.cli", "holdfast.local"))]
 
 
-@pytest.mark.parametrize("name", ["start_backup", "backup_seal", "backup_retain", "backup_failed", "backup_stopped"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "start_backup",
+        "backup_seal",
+        "backup_retain",
+        "backup_failed",
+        "backup_stopped",
+        "check_freshness",
+        "notify_slack",
+    ],
+)
 def test_a_function_that_never_talks_to_etcd_does_not_load_grpc(unpacked: Path, name: str) -> None:
     """It would pay for it in every cold start."""
     assert "grpc" not in imported(unpacked, name)

@@ -14,6 +14,8 @@ from holdfast.notify import freshness_message, message
 SOURCE = "holdfast"
 # EventBridge API reference, PutEvents.
 _MOST_ENTRIES = 10
+# SNS takes 256 KiB of text and attributes together; a message must not fail because of what nobody reads.
+_LONGEST_ATTRIBUTE = 128 * 1024
 _ERRORS = AwsErrors(
     unavailable="notify_unavailable",
     denied="notify_access_denied",
@@ -78,7 +80,9 @@ class AwsNotifier:
                 Subject=subject,
                 Message=text,
                 MessageAttributes={
-                    name: {"DataType": "String", "StringValue": value} for name, value in attributes.items()
+                    name: {"DataType": "String", "StringValue": value}
+                    for name, value in attributes.items()
+                    if len(value.encode()) <= _LONGEST_ATTRIBUTE
                 },
             )
 
