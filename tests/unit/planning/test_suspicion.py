@@ -2,9 +2,12 @@
 
 from datetime import UTC, datetime, timedelta
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from builders.real_etcd import DATA
+from holdfast.engine.inspect import inspect_file
 from holdfast.models.backup import BackupEntry, State
 from holdfast.models.database import DatabaseHead, DatabaseSummary, ResourceCount
 from holdfast.planning.naming import backup_id
@@ -232,3 +235,12 @@ def test_the_same_backup_again_is_told_as_the_first_one_was_when_keys_are_lost(h
     if any(each in lost for each in codes(*history)):
         again = entry(len(history), history[-1].live_keys, history[-1].raw_size)
         assert codes(*history, again) == codes(*history)
+
+
+@pytest.mark.parametrize("name", ["a", "b"])
+def test_a_real_cluster_has_every_essential_resource(name: str) -> None:
+    found = inspect_file(DATA / f"kubeadm-{name}.db.zst")
+    present = {resource for resource, counted in found.resources.items() if counted.count}
+    assert set(ESSENTIAL) <= present
+    assert resources_digest(present)[:2] == "ff"
+    assert vanished(found, found) == ()
