@@ -2,12 +2,14 @@
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from typing import cast
 
 import pytest
 
 from builders.specs import cluster_spec
 from builders.stored import RESOURCES, Shelf, shelf
 from holdfast.engine.freshness import MOST_LOOKED_AT, check_freshness, tell_changes
+from holdfast.engine.services import Services
 from holdfast.errors import PermanentError, TransientError
 from holdfast.models.freshness import Freshness
 from holdfast.planning.catalog_key import catalog_prefix
@@ -16,6 +18,7 @@ from holdfast.planning.naming import DAMAGED, MANIFEST, SNAPSHOT, VERIFIED, back
 from holdfast.storage.base import ObjectInfo
 from holdfast.storage.faulty import Fault, FaultyBucket, access_denied, slow_down
 from holdfast.storage.memory import MemoryBucket
+from holdfast.storage.routing import Bucket, Place, RoutedBucket
 
 NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
 DAY, YEAR = timedelta(days=1), timedelta(days=365)
@@ -347,3 +350,32 @@ def test_a_spec_that_cannot_be_read_is_one_cluster_of_which_nothing_is_known(sit
         (CLUSTER, "fresh"),
         ("zeta", "unknown"),
     ]
+
+
+def test_a_cluster_with_a_store_of_its_own_is_asked_there() -> None:
+    """And a store that refuses is that cluster's finding alone."""
+    names = ("own", "refused", "usual")
+    site = shelf(*(cluster_spec(name, schedule={"cron": "0 3 * * *"}) for name in names))
+    newest = {name: site.put(name, at(0)) for name in names}
+    own = MemoryBucket("own", clock=site.clock)
+    for key in [key for key in site.services.bucket.objects if key.startswith("own/")]:
+        own.objects[f"etcd/{key}"] = site.services.bucket.objects.pop(key)
+    refused = FaultyBucket(MemoryBucket(), [Fault("list", access_denied, times=99)])
+    places: dict[str, Place[Bucket]] = {"own": Place(own, "etcd"), "refused": Place(refused)}
+    usual: Place[Bucket] = Place(site.services.bucket)
+    services = RoutedServices(site, RoutedBucket(lambda name: places.get(name, usual)))
+    site.services.clock.now = NOW
+    found = {each.cluster_id: each for each in check_freshness(cast("Services", services)).clusters}
+    assert {name: each.state for name, each in found.items()} == {
+        "own": "fresh",
+        "refused": "unknown",
+        "usual": "fresh",
+    }
+    assert (found["own"].backup_id, found["usual"].backup_id) == (newest["own"], newest["usual"])
+
+
+class RoutedServices:
+    """Those of a shelf, with another reader."""
+
+    def __init__(self, site: Shelf, reader: RoutedBucket) -> None:
+        self.clusters, self.clock, self.reader = site.services.clusters, site.services.clock, reader
