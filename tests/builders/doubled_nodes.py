@@ -120,7 +120,7 @@ class DoubledNodes:
         answer = grants.receive(command.secrets["plan_url"], method="GET")
         if answer.status != 200:
             return failure("upload_gone" if answer.status == 404 else "upload_denied")
-        urls = answer.body.decode().splitlines()
+        urls = [line for line in answer.body.decode().splitlines() if not line.startswith("renew ")]
         body, _ = packed(self.snapshot_file, FRAME, self.packs_with)
         part_bytes = int(command.values["part_bytes"])
         parts = [body[start : start + part_bytes] for start in range(0, len(body), part_bytes)]

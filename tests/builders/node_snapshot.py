@@ -54,6 +54,10 @@ class WaitingUpload:
         self.client.put_object(Bucket=self.bucket, Key="upload.txt", Body="".join(f"{line}\n" for line in self.lines))
         return presigned(self.client, "get_object", Bucket=self.bucket, Key="upload.txt")
 
+    def renewal(self) -> str:
+        """The last line of a list that is written anew while a node is at work."""
+        return f"renew {presigned(self.client, 'get_object', Bucket=self.bucket, Key='upload.txt')}"
+
     def parts(self) -> list[dict[str, Any]]:
         found = self.client.list_parts(Bucket=self.bucket, Key=KEY, UploadId=self.upload_id)
         return list(found.get("Parts", ()))

@@ -27,7 +27,7 @@ POSIX_TOOLS = (
 )
 OTHER_TOOLS = ("curl", "zstd")
 # Nobody's /etc/environment shall decide how a test ends, and no retry shall make it wait.
-QUICK = {"environment_file": "/nowhere", "retry_pause_s": "0"}
+QUICK = {"environment_file": "/nowhere", "retry_pause_s": "0", "renew_pause_s": "1"}
 
 
 def toolbox(folder: Path, shell: Shell, *, without: Iterable[str] = (), stubs: Mapping[str, str] | None = None) -> str:

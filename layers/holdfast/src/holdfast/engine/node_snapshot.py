@@ -9,8 +9,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from holdfast.drivers.base import Driver
-from holdfast.drivers.timeouts import snapshot_timeout_s
-from holdfast.engine.node_steps import ATTEMPTS, GRACE, Looked, first_step, look, report_of
+from holdfast.engine.node_steps import ATTEMPTS, Looked, first_step, look, report_of
 from holdfast.engine.progress import ReportedProgress
 from holdfast.engine.services import Services
 from holdfast.engine.urls import values_of
@@ -29,7 +28,12 @@ from holdfast.transports.base import Transport
 PHASE: Final = "Snapshot"
 # The list of presigned URLs of one upload; overwritten with nothing when it is no longer needed.
 URLS = "upload.txt"
-URL_LIFE_S = 3600
+# Of every URL that a node is handed, seconds. It only has to outlive the begin of a request: a node looks for fresh
+# ones once a minute while it sends parts, and what else it does is tried again with new ones.
+URL_LIFE_S = 900
+# The list is written anew at the first look after this. Looks are about a minute apart, and a node that does not answer
+# for ten minutes is given up.
+RENEWED = timedelta(minutes=4)
 # What another attempt mends: an upload that is gone, or that is not the one which the node filled, as when a function
 # began a second one because it did not live to tell of the first; and a compressor that is there and does not work.
 _MENDED = ("upload_gone", "object_size_mismatch", "node_compression_changed")
@@ -57,6 +61,7 @@ def snapshot_by_node(
     if report is None:
         if node in looked.running:
             work.report(looked.running[node].done)
+        pending = work.renewed(pending, now)
         wait = pending.wait_s if state.pending is None else next_wait((now - pending.since).total_seconds())
         waiting = pending.model_copy(update={"steps": tuple(looked.waiting), "wait_s": wait})
         return state.model_copy(update={"pending": waiting})
@@ -89,7 +94,6 @@ class _Work:
         self._survey = survey_of(plan, plan.member.node)
         self.expected_compression: Compression = "zstd" if "zstd" in self._survey.tools else "gzip"
         self._urls = run_key(state.run.cluster_id, state.run.run_id, URLS)
-        self._url_life_s = max(URL_LIFE_S, snapshot_timeout_s(plan.expected_bytes) + round(GRACE.total_seconds()))
 
     def _key(self, compression: Compression) -> str:
         run = self._state.run
@@ -112,17 +116,36 @@ class _Work:
         self._services.writer.abort_uploads(backup_prefix(run.cluster_id, run.backup_id))
         key = self._key(compression)
         upload_id = grants.begin_upload(key, content_type=f"application/{compression}")
-        count = part_count(plan.expected_bytes, plan.part_bytes)
-        urls = grants.part_urls(key, upload_id, count, expires_s=self._url_life_s)
-        text = "".join(f"{url.get_secret_value()}\n" for url in urls)
-        self._services.writer.put(self._urls, text.encode(), content_type="text/plain")
         step = first_step(plan.member.node, run.run_id, PHASE, "snapshot", now, attempt=attempt)
         if "exec" in self._transport.capabilities:
             self._save_by_exec()
+        self._list_urls(key, upload_id)
         wait = PAUSE_S if attempt > 1 else first_wait(plan.expected_bytes)
         return Pending(
-            stage="snapshot", wait_s=wait, since=now, steps=(step,), upload_id=upload_id, compression=compression
+            stage="snapshot",
+            wait_s=wait,
+            since=now,
+            steps=(step,),
+            upload_id=upload_id,
+            compression=compression,
+            listed_at=self._services.clock(),
         )
+
+    def _list_urls(self, key: str, upload_id: str) -> None:
+        """One line for each part, and where the node finds the next list: this one, by a URL as fresh as the others."""
+        plan, grants = self._plan, self._services.grants
+        count = part_count(plan.expected_bytes, plan.part_bytes)
+        urls = grants.part_urls(key, upload_id, count, expires_s=URL_LIFE_S)
+        here = grants.read_url(self._urls, expires_s=URL_LIFE_S)
+        text = "".join(f"{url.get_secret_value()}\n" for url in urls) + f"renew {here.get_secret_value()}\n"
+        self._services.writer.put(self._urls, text.encode(), content_type="text/plain")
+
+    def renewed(self, pending: Pending, now: datetime) -> Pending:
+        """Fresh URLs for a node that is at work, as far as anybody knows."""
+        if now - (pending.listed_at or pending.since) < RENEWED:
+            return pending
+        self._list_urls(self._key(pending.compression), pending.upload_id)
+        return pending.model_copy(update={"listed_at": now})
 
     def command(self, _node: str) -> Command:
         """With a fresh URL of the list each time; a step that is under way has its own already."""

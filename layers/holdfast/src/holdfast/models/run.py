@@ -60,7 +60,7 @@ class Pending(Model):
     """What a phase waits for: the state machine sleeps `wait_s` and calls the same phase again with this.
 
     `stage` is the phase's own word for where it is. `upload_id` belongs to the multipart upload that a node fills,
-    under the name that goes with `compression`.
+    under the name that goes with `compression`; `listed_at` is when the URLs of its parts were made.
     What is known already is carried along: `surveys` and `etcds` of nodes that answered, `failures` of those that gave
     up, `bundles` that have arrived, `notes` for the manifest.
     """
@@ -74,6 +74,7 @@ class Pending(Model):
     failures: tuple[EndpointFailure, ...] = ()
     upload_id: str = ""
     compression: Compression = "zstd"
+    listed_at: Utc | None = None
     bundles: tuple[SecretsBundle, ...] = ()
     notes: tuple[str, ...] = ()
 

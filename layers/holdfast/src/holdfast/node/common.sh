@@ -16,7 +16,7 @@ if [ -f ./secrets ]; then
 	rm -f ./secrets
 fi
 exec 9>&1 1>&2 # the result's way out; whatever a tool prints by the way is no result
-: "${retry_pause_s:=2}" "${environment_file:=/etc/environment}"
+: "${retry_pause_s:=2}" "${renew_pause_s:=60}" "${environment_file:=/etc/environment}"
 TRIES=5
 warnings=""
 : "${store_ca:=}" "${store_proxy:=}" "${put_headers:=}"

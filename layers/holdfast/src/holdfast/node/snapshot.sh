@@ -4,7 +4,7 @@
 #
 # Variables: how (container, host, file), etcd_name, host_data_dir, data_dir, endpoint, ca, cert, key_file, member_id
 # (decimal, empty: do not check), file, expected_bytes, part_bytes; secret: plan_url, a text whose line N is the URL of
-# part N. Everything lies in ./work but the file that etcdctl writes inside its container.
+# part N, and whose last line is "renew URL": where a text of the same form with fresh URLs is. Everything lies in ./work but the file that etcdctl writes inside its container.
 FRAME=4194304 BLOCK=131072
 started=$(date +%s)
 saved="" container_saved="" saving=0 jobs="" parts=0
@@ -43,8 +43,27 @@ enough_space() {
 fetch_plan() {
 	checked_url "$plan_url"
 	exchange "$plan_url" work/plan "" "the list of upload URLs"
-	plan_lines=$(wc -l <work/plan.answer)
+	plan_lines=$(grep -c '^http' work/plan.answer)
 	[ "$plan_lines" -ge 1 ] || give_up upload_plan_invalid "the list of upload URLs is empty"
+	mv work/plan.answer work/urls
+	renew 9>&- >/dev/null 2>&1 &
+	jobs="$jobs $!"
+}
+
+renew() { # URLs live for minutes: whoever looks at this step puts fresh ones into the list as long as it is at work
+	nap=""
+	trap '[ -z "$nap" ] || kill "$nap"; exit' TERM
+	while :; do
+		sleep "$renew_pause_s" &
+		nap=$!
+		wait $nap
+		url=$(sed -n 's/^renew //p' work/urls)
+		(checked_url "$url") 9>/dev/null || return
+		request "$url" work/renewed ""
+		# What is no whole list changes nothing: the next look may bring one.
+		[ "$curl_code:$http" = 0:200 ] && [ "$(grep -c '^http' work/renewed.answer)" -eq "$plan_lines" ] &&
+			mv work/renewed.answer work/urls
+	done
 }
 
 choose_container() {
@@ -142,7 +161,7 @@ send_part() { # BYTES: the first ones of what is pending, while the next ones ar
 			mv work/rest work/pending && cat "work/part.$parts" >&4
 	} 2>work/tool || failed $? work/tool node_tool_failed "cutting part $parts"
 	held=$((held - $1))
-	url=$(sed -n "$parts{p;q;}" work/plan.answer)
+	url=$(sed -n "$parts{p;q;}" work/urls)
 	checked_url "$url"
 	send "work/part.$parts" "$url" "part $parts" 9>"work/failure.$parts" 3<&- 4>&- &
 	eval "upload_$((parts % 2))=$!"

@@ -6,6 +6,7 @@ from datetime import datetime
 from pydantic import BaseModel, SecretStr
 
 from holdfast import node
+from holdfast.engine.node_snapshot import URL_LIFE_S
 from holdfast.engine.node_steps import ATTEMPTS, first_step, look, report_of
 from holdfast.engine.restore.journal import Journal, Status
 from holdfast.engine.restore.ownership import refuse_lost
@@ -22,9 +23,6 @@ from holdfast.planning.waiting import next_wait
 from holdfast.storage.base import UrlUse
 from holdfast.transports.base import Transport
 from holdfast.transports.steps import assignments
-
-# A presigned URL outlives the step that it is handed to.
-URL_LIFE_S = 3600
 
 
 @dataclass(frozen=True)
@@ -127,12 +125,11 @@ class StepWork:
         return Command(node.change(self.script), values, secrets, self.step.timeout_s)
 
     def _grant(self, where: str) -> tuple[dict[str, SecretStr], UrlUse]:
-        life = max(URL_LIFE_S, self.step.timeout_s)
         if self.step.grant == "snapshot":
             grants, key, name = self.services.grants, self.plan.snapshot_key, "snapshot_url"
         else:
             grants, key, name = self.services.secrets_grants, self.plan.bundle_keys[where], "bundle_url"
-        return {name: grants.read_url(key, expires_s=life)}, grants.url_use(key)
+        return {name: grants.read_url(key, expires_s=URL_LIFE_S)}, grants.url_use(key)
 
     def _values(self, where: str) -> dict[str, str]:
         return next(each.values for each in self.step.commands if each.node == where)
