@@ -5,8 +5,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from builders.fault_proxy import FaultProxy
 from builders.real_etcd import RealEtcd
 from builders.shell import NodeProgram, Shell, toolbox
+from builders.waiting import wait_for
 from holdfast.local.etcd_binaries import etcd_binary
 
 PART_BYTES = 8 * 1024 * 1024
@@ -116,3 +118,24 @@ class SnapshotNode:
             {"plan_url": upload.plan_url()},
             environment or {},
         )
+
+
+def saving_until(go: Path) -> dict[str, str]:
+    """crictl in whose container the snapshot is not saved before a file is there."""
+    script = f"""exec_etcdctl() {{
+case "$*" in *" snapshot save "*) until [ -e {go} ]; do sleep 0.1; done ;; esac
+exec {etcd_binary("etcdctl")} "$@"
+}}
+"""
+    return {"crictl": script + CRICTL.replace("exec {etcdctl}", "exec_etcdctl")}
+
+
+def looks(proxy: FaultProxy) -> int:
+    """How often the node asked for the list."""
+    return sum(each.startswith("GET") and "upload.txt" in each for each in proxy.requests)
+
+
+def look_again(proxy: FaultProxy) -> None:
+    """Until a list that is there now was fetched by the node: the request under way may have come before it."""
+    before = looks(proxy)
+    wait_for(lambda: looks(proxy) >= before + 2, "two more looks at the list")

@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 
 from builders.fault_proxy import HttpFault, fault_proxy
-from builders.node_snapshot import SnapshotNode, WaitingUpload
+from builders.node_snapshot import SnapshotNode, WaitingUpload, look_again, looks, saving_until
 from builders.real_etcd import RealEtcd, running_etcd
 from builders.s3_server import client_of, new_bucket
+from builders.waiting import wait_for
 
 
 @pytest.fixture
@@ -72,3 +73,22 @@ def expired(client: Any, upload: WaitingUpload) -> list[str]:
     """A life of -60 s: the signature is right, and the end of its life is past."""
     parameters = {"Bucket": upload.bucket, "Key": "c/b/snapshot.db.zst", "UploadId": upload.upload_id, "PartNumber": 1}
     return [client.generate_presigned_url("upload_part", Params=parameters, ExpiresIn=-60)]
+
+
+def test_urls_that_expired_while_etcd_saved_are_replaced_by_those_of_the_list_that_is_there_then(
+    node: SnapshotNode, client: Any, s3_url: str, tmp_path: Path
+) -> None:
+    go = tmp_path / "go"
+    with fault_proxy(s3_url) as proxy:
+        upload = WaitingUpload(client_of(proxy.url), new_bucket(client))
+        fresh = [*upload.lines, upload.renewal()]
+        upload.lines = [*expired(upload.client, upload) * upload.count, upload.renewal()]
+        with node.program(upload, stubs=saving_until(go)).start() as process:
+            wait_for(lambda: looks(proxy) >= 1, "the first look at the list")
+            upload.lines = fresh
+            upload.plan_url()
+            look_again(proxy)
+            go.touch()
+            stdout, stderr = process.communicate(timeout=60)
+        assert process.returncode == 0, stdout + stderr
+        assert upload.complete()

@@ -5,13 +5,12 @@ from typing import Any
 
 import pytest
 
-from builders.fault_proxy import FaultProxy, HttpFault, fault_proxy
-from builders.node_snapshot import CRICTL, SnapshotNode, WaitingUpload
+from builders.fault_proxy import HttpFault, fault_proxy
+from builders.node_snapshot import SnapshotNode, WaitingUpload, look_again, looks, saving_until
 from builders.proc import seen_in_processes
 from builders.real_etcd import RealEtcd, two_free_ports
 from builders.s3_server import client_of
 from builders.waiting import wait_for
-from holdfast.local.etcd_binaries import etcd_binary
 
 
 @pytest.fixture(params=["dash", "busybox", "bash"])
@@ -22,27 +21,6 @@ def node(request: pytest.FixtureRequest, tmp_path: Path, etcd: RealEtcd) -> Snap
 @pytest.fixture
 def dash(tmp_path: Path, etcd: RealEtcd) -> SnapshotNode:
     return SnapshotNode(tmp_path, etcd, "dash")
-
-
-def saving_until(go: Path) -> dict[str, str]:
-    """crictl in whose container the snapshot is not saved before a file is there."""
-    script = f"""exec_etcdctl() {{
-case "$*" in *" snapshot save "*) until [ -e {go} ]; do sleep 0.1; done ;; esac
-exec {etcd_binary("etcdctl")} "$@"
-}}
-"""
-    return {"crictl": script + CRICTL.replace("exec {etcdctl}", "exec_etcdctl")}
-
-
-def looks(proxy: FaultProxy) -> int:
-    """How often the node asked for the list."""
-    return sum(each.startswith("GET") and "upload.txt" in each for each in proxy.requests)
-
-
-def look_again(proxy: FaultProxy) -> None:
-    """Until a list that is there now was fetched by the node: the request under way may have come before it."""
-    before = looks(proxy)
-    wait_for(lambda: looks(proxy) >= before + 2, "two more looks at the list")
 
 
 def dead(count: int) -> list[str]:

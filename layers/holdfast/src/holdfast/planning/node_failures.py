@@ -15,7 +15,7 @@ _TRANSIENT: dict[str, str] = {
     "upload_gone": "It is tried again with a new upload; a lifecycle rule or another run may have ended the old one.",
     "upload_part_rejected": "It is tried again; when it stays so, look at proxies between the node and the store.",
     "upload_unreachable": "Look at the node's routes, firewall and proxy settings; HTTPS_PROXY and NO_PROXY count.",
-    "upload_url_expired": "It is tried again with new URLs; when it stays so, one part takes longer than 15 minutes to send.",
+    "upload_url_expired": "It is tried again with new URLs; when it stays so, one part takes longer than 15 minutes.",
 }
 _REFUSED: dict[str, str] = {
     "etcd_member_moved": "Run the backup again: it looks anew which node has which member.",
