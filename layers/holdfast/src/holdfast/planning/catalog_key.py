@@ -83,7 +83,9 @@ def read_catalog_keys(cluster_id: str, keys: Iterable[str]) -> Catalog:
     return Catalog(
         entries=tuple(
             entry.model_copy(update={"held": backup in held, "accepted": backup in accepted})
-            for backup, (_, _, entry) in sorted(best.items(), reverse=True)
+            if backup in held or backup in accepted
+            else entry
+            for backup, (_, _, entry) in sorted(best.items(), key=lambda each: each[0], reverse=True)
         ),
         held=held,
         accepted=accepted,
@@ -94,9 +96,12 @@ def read_catalog_keys(cluster_id: str, keys: Iterable[str]) -> Catalog:
 
 def _entry(cluster_id: str, name: str) -> BackupEntry | None:
     told = _NAME.fullmatch(name)
-    if told is None or not _is_backup_id(told[1]):
+    if told is None:
         return None
-    taken_at, kind = parse_backup_id(told[1])
+    try:
+        taken_at, kind = parse_backup_id(told[1])
+    except InvalidInputError:
+        return None
     return BackupEntry(
         cluster_id=cluster_id,
         backup_id=told[1],
