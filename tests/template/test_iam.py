@@ -355,6 +355,14 @@ def test_a_function_reaches_other_stores_for_the_buckets_that_it_touches_and_no_
     assert found == {policy: STORES[policy][0] for policy in wanted}
 
 
+@pytest.mark.parametrize(
+    "name", sorted(name for name, each in functions().items() if "HOLDFAST_STORAGE" in each.environment)
+)
+def test_whoever_touches_objects_may_look_up_where_a_cluster_has_them(name: str) -> None:
+    assert "dynamodb:GetItem" in GRANTED[functions()[name].role]
+    assert "HOLDFAST_TABLE" in functions()[name].environment
+
+
 def test_commands_run_on_tagged_nodes_only_and_by_one_document() -> None:
     sending = [each for each in ALL if "ssm:SendCommand" in each.actions]
     on_nodes = [each for each in sending if each.condition]

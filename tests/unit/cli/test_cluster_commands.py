@@ -1,9 +1,14 @@
 """`holdfast cluster` over the shipped doubles."""
 
 from pathlib import Path
+from typing import Any
+
+import pytest
 
 from builders.command_line import holdfast
 from builders.services import services_with
+from builders.specs import cluster_spec
+from builders.stores import storage
 
 FILE = """\
 id: prod-1
@@ -90,3 +95,16 @@ def test_remove_forgets_the_cluster() -> None:
     ended = holdfast("cluster", "remove", "prod-1", services=services)
     assert ended.code == 1
     assert "error[cluster_unknown]" in ended.stderr
+
+
+@pytest.mark.parametrize(
+    ("spec", "text"),
+    [
+        (None, "the installation's storage"),
+        ({"folder": "team"}, "the stack's buckets/team"),
+        (storage(folder="team").model_dump(), "snapshots/team at http://127.0.0.1:9000"),
+    ],
+)
+def test_show_says_where_the_backups_are(spec: dict[str, Any] | None, text: str) -> None:
+    services = services_with(cluster_spec(storage=spec))
+    assert text in holdfast("cluster", "show", "prod-1", services=services).stdout

@@ -25,7 +25,11 @@ def apply(
     context: typer.Context,
     file: Annotated[Path, typer.Option("--file", "-f", metavar="FILE", help="The cluster's YAML file.")],
     replace: Annotated[
-        bool, typer.Option("--replace", help="The id's cluster has moved: accept another driver or other endpoints.")
+        bool,
+        typer.Option(
+            "--replace",
+            help="The id's cluster or its store has moved: accept another driver, other endpoints, another storage.",
+        ),
     ] = False,
 ) -> None:
     """Register a cluster, or change it, with its schedule."""
@@ -78,6 +82,15 @@ def _wished(spec: "ClusterSpec") -> str:
     return f"{text} {wish.timezone}" + (" (paused)" if wish.paused else "")
 
 
+def _stored(spec: "ClusterSpec") -> str:
+    storage = spec.storage
+    if storage is None:
+        return "the installation's storage"
+    bucket = storage.bucket or "the stack's buckets"
+    folder = f"/{storage.folder}" if storage.folder else ""
+    return f"{bucket}{folder}" + (f" at {storage.endpoint}" if storage.endpoint else "")
+
+
 def schedule_text(request: "ScheduleRequest | None") -> str:
     if request is None:
         return "none"
@@ -104,6 +117,7 @@ def show(context: typer.Context, cluster: ClusterArgument) -> None:
                     ("reached by", _reached(spec)),
                     ("at", "\n".join(spec.transport.places)),
                     ("credentials", getattr(spec.transport, "credentials", "-")),
+                    ("stored in", _stored(spec)),
                     ("schedule", schedule_text(schedule)),
                     ("keeps", sentence(spec.retention)),
                 )
