@@ -56,3 +56,22 @@ def test_a_customer_key_in_a_file_is_refused_with_its_line_and_the_reason() -> N
     assert "lab.yaml:6:" in error.value.message
     assert "SSE-C" in error.value.message
     assert "c2VjcmV0" not in error.value.message
+
+
+@pytest.mark.parametrize(
+    ("line", "hint"),
+    [
+        ("bucket: Snapshots", "3 to 63 lower-case letters"),
+        ("region: EU", "for example eu-central-1"),
+        ("folder: /team", "up to five segments"),
+        ("role: {arn: my-role}", "arn:aws:iam::ACCOUNT:role/NAME"),
+        ("endpoint: http://s3.example.com", "plain http"),
+        ("bukket: x", "did you mean bucket"),
+    ],
+)
+def test_a_mistake_in_a_storage_is_shown_with_its_line_and_a_hint(line: str, hint: str) -> None:
+    text = "id: lab\ndriver: kubeadm\ntransport: {kind: ssm, nodes: [{name: a, instance: i-0123456789abcdef0}]}\n"
+    with pytest.raises(InvalidInputError) as error:
+        parse_cluster_spec(f"{text}storage:\n  {line}\n", "lab.yaml")
+    assert "lab.yaml:5:" in error.value.message
+    assert hint in error.value.message

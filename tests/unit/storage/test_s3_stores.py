@@ -19,7 +19,7 @@ from holdfast.errors import PermanentError, TransientError
 from holdfast.local.pki import CertificateAuthority, issue_ca
 from holdfast.models.storage import StorageSpec, StoreKeys
 from holdfast.storage.ca_file import ca_file
-from holdfast.storage.s3_stores import KEYS_LIFE_S, OpenStore
+from holdfast.storage.s3_stores import OpenStore
 
 KMS = {
     "kind": "kms",
@@ -193,21 +193,35 @@ def test_parts_of_an_encrypted_upload_need_no_header_of_their_own(s3_url: str, b
     assert "SignedHeaders=host&" in f"{url.get_secret_value()}&"
 
 
-def test_a_store_is_opened_once_and_its_keys_are_read_again_after_some_minutes() -> None:
-    now, read = [0.0], []
+def test_a_store_is_opened_once_for_each_side_and_its_keys_are_read_when_they_are_needed(
+    s3_url: str, bucket: str
+) -> None:
+    read = []
 
     def keys(name: str) -> StoreKeys:
         read.append(name)
         return KEYS
 
-    made = stores(keys, clock=lambda: now[0])
-    first = made.open(storage(), "snapshots", "")
-    assert made.open(storage(), "snapshots", "") is first
-    made.open(storage(), "secrets", "")
-    assert read == ["holdfast-store/lab", "holdfast-store-secrets/lab"]
-    now[0] = KEYS_LIFE_S
-    assert made.open(storage(), "snapshots", "") is not first
-    assert read[2:] == ["holdfast-store/lab"]
+    made = stores(keys)
+    spec = storage(endpoint=s3_url, bucket=bucket)
+    first = made.open(spec, "snapshots", "")
+    assert made.open(spec, "snapshots", "") is first
+    assert made.open(spec, "secrets", "") is not first
+    assert read == []
+    first.bucket.put("a", b"x")
+    first.bucket.put("b", b"x")
+    assert read == ["holdfast-store/lab"]
+
+
+def test_keys_that_cannot_be_read_are_the_error_of_whatever_needs_them(s3_url: str, bucket: str) -> None:
+    def keys(name: str) -> StoreKeys:
+        raise PermanentError("secret_access_denied", name)
+
+    store = stores(keys).open(storage(endpoint=s3_url, bucket=bucket), "snapshots", "")
+    for call in (lambda: store.bucket.put("a", b"x"), lambda: store.grants.put_url("a", expires_s=9)):
+        with pytest.raises(PermanentError, match="holdfast-store/lab") as error:
+            call()
+        assert error.value.code == "secret_access_denied"
 
 
 def test_short_lived_keys_are_sent_with_their_token(s3_url: str, bucket: str) -> None:

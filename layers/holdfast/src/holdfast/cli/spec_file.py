@@ -140,6 +140,13 @@ _FORMS = {
     "host": "a name or an address, without a port",
     "host_keys": "SHA256: and 43 characters, as ssh-keygen -lf prints it",
     "instance": _HINTS["instance"],
+    "bucket": "3 to 63 lower-case letters, digits, dots and hyphens",
+    "secrets_bucket": "3 to 63 lower-case letters, digits, dots and hyphens",
+    "region": "for example eu-central-1",
+    "folder": "up to five segments of letters, digits, dots, _ and -, with a slash between",
+    "arn": "arn:aws:iam::ACCOUNT:role/NAME",
+    "external_id": "2 to 1224 letters, digits and +=,.@:/_-",
+    "secrets_key": "a key's id or its ARN",
 }
 
 

@@ -5,9 +5,9 @@ from typing import Any
 import boto3
 from botocore.config import Config
 
-from holdfast.models.storage import Checksums, StorageSpec, StoreKeys
+from holdfast.models.storage import Checksums, StorageSpec
 
-__all__ = ["CONNECTIONS", "Checksums", "identity_of", "s3_client", "s3_config"]
+__all__ = ["CONNECTIONS", "Checksums", "s3_client", "s3_config"]
 
 CONNECTIONS = 16
 
@@ -44,12 +44,10 @@ def s3_client(
     *,
     endpoint_url: str | None = None,
     ca_file: str | None = None,
-    keys: StoreKeys | None = None,
     region: str | None = None,
 ) -> Any:
     """A client that may be shared by threads. `endpoint_url` stands in where the spec names none; `ca_file` holds
-    `spec.ca`, as botocore takes a path only; without `keys` the session says who we are, and `region` where, for a
-    spec that does not."""
+    `spec.ca`, as botocore takes a path only; `region` is for a spec that names none. The session says who we are."""
     spec = spec or StorageSpec()
     endpoint = spec.endpoint or endpoint_url
     client = session.client(
@@ -58,19 +56,9 @@ def s3_client(
         endpoint_url=endpoint,
         verify=ca_file,
         config=s3_config(spec, own_endpoint=endpoint is not None),
-        **identity_of(keys),
     )
     client.meta.events.register("before-call.s3.HeadBucket", _follow_no_redirect)
     return client
-
-
-def identity_of(keys: StoreKeys | None) -> dict[str, str]:
-    """For a client of boto3; nothing where the session says who we are."""
-    if keys is None:
-        return {}
-    told = {"aws_access_key_id": keys.access_key, "aws_secret_access_key": keys.secret_key.get_secret_value()}
-    token = {"aws_session_token": keys.session_token.get_secret_value()} if keys.session_token else {}
-    return told | token
 
 
 def _follow_no_redirect(params: dict[str, Any], **_: Any) -> None:

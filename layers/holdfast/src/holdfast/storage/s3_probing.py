@@ -38,14 +38,9 @@ class S3Probe:
 
     def look(self, cluster_id: str, spec: StorageSpec, side: Side, check_id: str) -> StoreFacts:
         bucket = spec.bucket_of(side) or self._own_buckets[side]
-        nothing = StoreFacts(side=side, bucket=bucket)
-        try:
-            client = self._stores.client(spec, side)
-        except HoldfastError as error:
-            return nothing.model_copy(update={"error": ErrorInfo.of(error)})
         folder = f"{spec.folder}/" if spec.folder else ""
-        look = _Look(client, bucket, spec, side, f"{folder}{cluster_id}/check/{check_id}")
-        facts = nothing.model_copy(update=look.found())
+        look = _Look(self._stores.client(spec, side), bucket, spec, side, f"{folder}{cluster_id}/check/{check_id}")
+        facts = StoreFacts(side=side, bucket=bucket).model_copy(update=look.found())
         return facts.model_copy(update=self._key(spec, side, facts))
 
     def _key(self, spec: StorageSpec, side: Side, facts: StoreFacts) -> dict[str, Any]:
@@ -60,7 +55,7 @@ class S3Probe:
             if error_code(error) == "NotFoundException":
                 return {"key": key, "key_state": "missing"}
             return {"key": key, "denied": (*facts.denied, "kms:DescribeKey")}
-        except BotoCoreError:
+        except (BotoCoreError, HoldfastError):
             return {"key": key, "denied": (*facts.denied, "kms:DescribeKey")}
         return {"key": key, "key_state": state}
 

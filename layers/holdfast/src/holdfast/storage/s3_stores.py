@@ -1,7 +1,6 @@
 """From a `StorageSpec` to the adapters of its two buckets: the one place where a store is opened."""
 
 import threading
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -13,13 +12,10 @@ from holdfast.models.storage import Side, StorageSpec, StoreKeys
 from holdfast.storage.base import ObjectLocks, UrlUse
 from holdfast.storage.ca_file import ca_file
 from holdfast.storage.s3 import S3Bucket
-from holdfast.storage.s3_client import identity_of, s3_client
+from holdfast.storage.s3_client import s3_client
 from holdfast.storage.s3_grants import S3Grants
 from holdfast.storage.s3_locks import NoLocks, S3Locks
-from holdfast.storage.s3_role import assumed_session
-
-# Keys in a secret may be renewed; a client that was built of the old ones is not used for longer than this, seconds.
-KEYS_LIFE_S = 300
+from holdfast.storage.s3_sessions import assumed_session, keyed_session
 
 
 @dataclass(frozen=True)
@@ -39,29 +35,22 @@ class S3Stores:
     """
 
     def __init__(
-        self,
-        session: boto3.Session,
-        keys: Callable[[str], StoreKeys],
-        *,
-        endpoint_url: str | None = None,
-        clock: Callable[[], float] = time.monotonic,
+        self, session: boto3.Session, keys: Callable[[str], StoreKeys], *, endpoint_url: str | None = None
     ) -> None:
         self._session = session
         self._keys = keys
         self._endpoint_url = endpoint_url
-        self._clock = clock
         self._lock = threading.Lock()
-        self._open: dict[tuple[StorageSpec, Side, str], tuple[float, OpenStore]] = {}
+        self._open: dict[tuple[StorageSpec, Side, str], OpenStore] = {}
 
     def open(self, spec: StorageSpec, side: Side, own_bucket: str) -> OpenStore:
-        """`own_bucket` is the stack's, for a spec that names none. Also the errors of reading the secret with keys."""
+        """`own_bucket` is the stack's, for a spec that names none. Nothing is asked of anybody yet."""
         with self._lock:
             known = self._open.get((spec, side, own_bucket))
-            if known is not None and (spec.credentials is None or self._clock() - known[0] < KEYS_LIFE_S):
-                return known[1]
-            store = self._opened(spec, side, spec.bucket_of(side) or own_bucket)
-            self._open[spec, side, own_bucket] = (self._clock(), store)
-            return store
+            if known is None:
+                known = self._opened(spec, side, spec.bucket_of(side) or own_bucket)
+                self._open[spec, side, own_bucket] = known
+            return known
 
     def _opened(self, spec: StorageSpec, side: Side, bucket: str) -> OpenStore:
         client = self.client(spec, side)
@@ -86,28 +75,23 @@ class S3Stores:
         )
 
     def _session_of(self, spec: StorageSpec, side: Side) -> boto3.Session:
-        role = spec.role_of(side)
-        return assumed_session(self._session, role, endpoint_url=self._endpoint_url) if role else self._session
+        """Who we are at the store. A store of one's own is never asked with what the installation is."""
+        role, secret = spec.role_of(side), spec.credentials_of(side)
+        if role is not None:
+            return assumed_session(self._session, role, endpoint_url=self._endpoint_url)
+        return keyed_session(self._session, lambda: self._keys(secret)) if secret else self._session
 
     def kms_client(self, spec: StorageSpec, side: Side) -> Any:
         """For the key of a bucket at AWS, as whoever writes there."""
-        secret = spec.credentials_of(side)
         config = Config(connect_timeout=5, read_timeout=30, retries={"mode": "standard", "total_max_attempts": 3})
-        return self._session_of(spec, side).client(
-            "kms",
-            region_name=spec.region,
-            endpoint_url=self._endpoint_url,
-            config=config,
-            **identity_of(self._keys(secret) if secret else None),
-        )
+        session = self._session_of(spec, side)
+        return session.client("kms", region_name=spec.region, endpoint_url=self._endpoint_url, config=config)
 
     def client(self, spec: StorageSpec, side: Side) -> Any:
         """A client of its own for whoever looks at the store itself."""
-        secret = spec.credentials_of(side)
         return s3_client(
             self._session_of(spec, side),
             spec,
             endpoint_url=self._endpoint_url,
             ca_file=ca_file(spec.ca) if spec.ca else None,
-            keys=self._keys(secret) if secret else None,
         )

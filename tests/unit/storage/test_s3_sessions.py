@@ -1,4 +1,4 @@
-"""A role for a store: assumed with its external id, again before it ends, and said when it may not be."""
+"""Who we are at a store: a role or keys of a secret, renewed while work goes on, and said when they do not work."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -12,7 +12,9 @@ from builders.s3_server import SESSION
 from builders.stores import storage
 from holdfast.errors import HoldfastError, PermanentError, TransientError
 from holdfast.models.storage import RoleSpec, StorageSpec, StoreKeys
-from holdfast.storage.s3_role import OVERDUE_S, SESSION_S, assumed_session
+from holdfast.storage.s3 import S3Bucket
+from holdfast.storage.s3_client import s3_client
+from holdfast.storage.s3_sessions import KEYS_LIFE_S, OVERDUE_S, SESSION_S, assumed_session, keyed_session
 from holdfast.storage.s3_stores import S3Stores
 
 ROLE = RoleSpec(arn="arn:aws:iam::123456789012:role/store", external_id="lab-7", session_name="holdfast-lab")
@@ -144,3 +146,60 @@ def test_sts_is_asked_where_the_installation_is_and_not_at_the_store() -> None:
     source = Source(Sts(timedelta(hours=1)))
     key_of(assumed_session(source, ROLE, endpoint_url="http://127.0.0.1:4566"))
     assert source.endpoints == ["http://127.0.0.1:4566"]
+
+
+class Secret:
+    """A secret whose keys are exchanged; every reading is counted."""
+
+    def __init__(self) -> None:
+        self.number, self.read = 1, 0
+        self.error: HoldfastError | None = None
+        self.now = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
+
+    def keys(self) -> StoreKeys:
+        self.read += 1
+        if self.error is not None:
+            raise self.error
+        return StoreKeys.model_validate(
+            {"access_key": f"AK{self.number}", "secret_key": "s", "session_token": f"token-{self.number}"}
+        )
+
+    def clock(self) -> datetime:
+        return self.now
+
+    def advance(self, seconds: int) -> None:
+        self.now += timedelta(seconds=seconds)
+
+    @property
+    def session(self) -> boto3.Session:
+        return keyed_session(SESSION, self.keys, now=self.clock)
+
+
+def test_keys_that_are_exchanged_in_mid_upload_are_used_from_then_on(s3_url: str, bucket: str) -> None:
+    """Static keys in a secret, and whoever renews them while a large database is on its way."""
+    secret = Secret()
+    with fault_proxy(s3_url) as proxy:
+        upload = S3Bucket(s3_client(secret.session, endpoint_url=proxy.url), bucket).start_upload("a")
+        secret.number = 2
+        upload.part(1, bytes(5 * 1024 * 1024))
+        secret.advance(KEYS_LIFE_S + 1)
+        upload.part(2, b"y")
+        upload.complete()
+    tokens = [headers["x-amz-security-token"] for headers in proxy.headers]
+    assert tokens[:3] == ["token-1", "token-1", "token-2"]
+    assert set(tokens[3:]) == {"token-2"}
+    assert secret.read == 2
+
+
+def test_keys_at_hand_do_for_ten_minutes_when_the_secret_cannot_be_read() -> None:
+    secret = Secret()
+    session = secret.session
+    assert key_of(session) == "AK1"
+    secret.error = TransientError("secrets_unavailable", "on demand")
+    secret.advance(KEYS_LIFE_S + 1)
+    assert key_of(session) == "AK1"
+    secret.advance(KEYS_LIFE_S)
+    with pytest.raises(TransientError, match="on demand"):
+        key_of(session)
+    secret.error, secret.number = None, 2
+    assert key_of(session) == "AK2"
