@@ -1,5 +1,6 @@
 """The stores, each started once for all tests here: LocalStack, and a Ceph RADOS Gateway under a private CA."""
 
+import base64
 from collections.abc import Iterator
 
 import pytest
@@ -14,11 +15,16 @@ from holdfast.local.etcd_cluster import LocalEtcd
 pytest.register_assert_rewrite(*(f"contract.test_{each}_contract" for each in ("storage", "grants", "locks")))
 
 
+# Keys to encrypt with, of 32 bytes each, from the configuration instead of a vault.
+_KEYS = " ".join(f"testkey-{number}={base64.b64encode(bytes([number]) * 32).decode()}" for number in (1, 2))
+ENCRYPTION = f"rgw crypt s3 kms backend=testing\nrgw crypt s3 kms encryption keys={_KEYS}"
+
+
 @pytest.fixture(scope="package")
 def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CephGateway]:
     if why := why_no_ceph():
         pytest.skip(why)
-    with ceph_gateway(tmp_path_factory.mktemp("ceph") / "c") as gateway:
+    with ceph_gateway(tmp_path_factory.mktemp("ceph") / "c", options=ENCRYPTION) as gateway:
         yield gateway
 
 

@@ -117,13 +117,16 @@ def _of_answer(error: ClientError, where: str) -> HoldfastError:
     code, status = error_code(error), status_of(error)
     if error.operation_name == "AssumeRole":
         return _of_role(error, code, status)
-    said = str(error.response.get("Error", {}).get("Message", ""))
+    # Ceph's errors have no message, which botocore gives as None.
+    said = str(error.response.get("Error", {}).get("Message") or "")
     if code == "RequestTimeTooSkewed" or (code in _DENIED and _clock_differs(error)):
         return clock_skew(where)
     if code == "NoSuchBucket":
         return bucket_not_found(where)
     if code in _MISSING_KEY or (code == "404" and status == 404):
         return object_not_found(where)
+    if code.startswith("KMS.") or "kms-keyid" in said:
+        return _key_unusable(where, f"{code}: {said}".rstrip(": "))
     if code in _CREDENTIALS:
         return _credentials(where, said or code)
     if code in _DENIED:
@@ -146,9 +149,6 @@ def _of_refusal(error: ClientError, code: str, status: int, said: str, where: st
             f"{where}: the bucket is in another region ({named_region(error) or said or code})",
             hint=hint,
         )
-    if code.startswith("KMS."):
-        hint = "the bucket's KMS key must exist, be enabled, and allow this role"
-        return PermanentError("storage_key_unusable", f"{where}: {code}: {said}", hint=hint)
     if code == "InvalidObjectState":
         hint = "restore the object from its archive class first, or move backups to no archive class"
         return PermanentError("object_archived", f"{where} is in an archive storage class", hint=hint)
@@ -200,6 +200,12 @@ def _of_client(error: BotoCoreError, where: str) -> HoldfastError:
     if isinstance(error, HTTPClientError | BotoConnectionError | IncompleteReadError | ResponseStreamingError):
         return unavailable(where, _first_line(error))
     return PermanentError("storage_failed", f"{where}: {type(error).__name__}: {_first_line(error)}")
+
+
+def _key_unusable(where: str, said: str) -> PermanentError:
+    """Ceph RADOS Gateway answers InvalidAccessKeyId and means the key that was to encrypt."""
+    hint = "the bucket's KMS key must exist, be enabled, and allow this role"
+    return PermanentError("storage_key_unusable", f"{where}: {said}", hint=hint)
 
 
 def _credentials(where: str, said: str) -> PermanentError:

@@ -15,7 +15,7 @@ from holdfast.storage.checksums import base64_text, md5_digest, sha256_digest
 from holdfast.storage.failures import bucket_not_found, error_code, status_of, storage_errors, unavailable
 from holdfast.storage.lock_rules import locked
 from holdfast.storage.s3_client import Checksums
-from holdfast.storage.s3_encryption import encryption_parameters
+from holdfast.storage.s3_encryption import encryption_parameters, refuse_ignored
 from holdfast.storage.s3_upload import S3Upload, version_of
 
 # The body of an answer is read outside of botocore's retries.
@@ -161,6 +161,7 @@ class S3Bucket:
             **self._encryption,
             **conditions,
         )
+        refuse_ignored(self._encryption, answer, self._where(key))
         return version_of(answer)
 
     def start_upload(self, key: str) -> Upload:
@@ -170,6 +171,11 @@ class S3Bucket:
                 Bucket=self._bucket, Key=key, ContentType="application/zstd", **self._encryption, **wanted
             )
         upload = S3Upload(self._client, self._bucket, key, answer["UploadId"], self._checksums)
+        try:
+            refuse_ignored(self._encryption, answer, self._where(key))
+        except PermanentError:
+            upload.abort()
+            raise
         if wanted and answer.get("ChecksumAlgorithm") != "SHA256":
             upload.abort()
             hint = "this store has no SHA-256 checksums: set checksums: none in the storage (docs/reference/storage.md)"

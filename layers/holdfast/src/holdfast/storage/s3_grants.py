@@ -12,7 +12,7 @@ from holdfast.storage.base import Completed, SentPart, UrlUse
 from holdfast.storage.failures import error_code, storage_errors
 from holdfast.storage.s3 import S3Bucket
 from holdfast.storage.s3_client import Checksums
-from holdfast.storage.s3_encryption import encryption_parameters
+from holdfast.storage.s3_encryption import encryption_parameters, refuse_ignored
 from holdfast.storage.s3_upload import version_of
 
 
@@ -48,7 +48,13 @@ class S3Grants:
             answer = self._client.create_multipart_upload(
                 Bucket=self._bucket, Key=key, ContentType=content_type, **self._encryption
             )
-        return str(answer["UploadId"])
+        upload_id = str(answer["UploadId"])
+        try:
+            refuse_ignored(self._encryption, answer, self._where(key))
+        except PermanentError:
+            self.abort_upload(key, upload_id)
+            raise
+        return upload_id
 
     def part_urls(self, key: str, upload_id: str, count: int, *, expires_s: int) -> list[SecretStr]:
         return [
