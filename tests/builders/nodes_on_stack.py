@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from builders import embedded
+from builders import embedded, iam_record
 from builders.kubeadm_node import KubeadmCluster, kubeadm_cluster
 from builders.node import Node
 from builders.proc import seen_in_processes
@@ -123,9 +123,12 @@ def nodes_on_stack(folder: Path, *, api: bool = False) -> Iterator[Site]:
             services = AwsServices(Settings.from_outputs(info.outputs), session_of(info), info.endpoint)
             made = Site(home, info, services, cluster, jump)
             made.client("secretsmanager").create_secret(
-                Name=SECRET, SecretString=json.dumps({"private_key": client_key().private_key.get_secret_value()})
+                Name=SECRET,
+                SecretString=json.dumps({"private_key": client_key().private_key.get_secret_value()}),
+                KmsKeyId=info.outputs["SecretsKeyArn"],
             )
             yield made
+            iam_record.keep(f"nodes, {'with' if api else 'without'} an API server", info, home.iam_log)
         finally:
             stack.down(home)
 
@@ -146,9 +149,11 @@ def written_down(site: Site) -> Iterator[tuple[str, str]]:
         yield "the table", json.dumps(page["Items"], default=str)
     for invocation in site.client("ssm").list_command_invocations(Details=True)["CommandInvocations"]:
         yield "Run Command's history", json.dumps(invocation, default=str)
-    for entry in site.services.reader.list(""):
-        if entry.key.endswith((".json", ".txt", ".md")):
-            yield entry.key, site.services.reader.read(entry.key).decode()
+    s3, bucket = site.client("s3"), site.info.outputs["SnapshotsBucket"]
+    for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket):
+        for key in (each["Key"] for each in page["Contents"]):
+            if key.endswith((".json", ".txt", ".md")):
+                yield key, s3.get_object(Bucket=bucket, Key=key)["Body"].read().decode()
     for node in (*site.cluster.nodes, site.jump):
         for path in (*node.path("/var/lib/holdfast").rglob("*"), *node.path("/var/log").rglob("*")):
             if path.is_file():

@@ -46,7 +46,9 @@ class Product:
         secret = f"holdfast/{cluster_id}/etcd"
         tls = self.etcd.tls
         value = {name: getattr(tls, name).get_secret_value() for name in ("ca", "cert", "key")}
-        self.client("secretsmanager").create_secret(Name=secret, SecretString=json.dumps(value))
+        self.client("secretsmanager").create_secret(
+            Name=secret, SecretString=json.dumps(value), KmsKeyId=self.info.outputs["SecretsKeyArn"]
+        )
         transport = {"kind": "etcd", "endpoints": list(self.etcd.endpoints), "credentials": secret}
         fields: dict[str, Any] = {"id": cluster_id, "driver": "kubeadm", "transport": transport}
         spec = ClusterSpec.model_validate(fields | changes)

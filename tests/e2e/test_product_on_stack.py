@@ -4,7 +4,6 @@ import functools
 import json
 import os
 import signal
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, timedelta
 from pathlib import Path
@@ -12,11 +11,10 @@ from typing import Any
 
 import pytest
 
-from builders import embedded
 from builders.history import BEGIN, entry
 from builders.holding_proxy import HoldingProxy, held
 from builders.proc import seen_in_processes
-from builders.product import DEADLINE_S, TEMPLATE, Product, etcd_from_real_snapshot, now, product_on
+from builders.product import DEADLINE_S, TEMPLATE, Product, now
 from builders.stored_history import lay
 from builders.waiting import wait_for
 from holdfast.engine.catalog import list_backups, look_at_objects
@@ -26,24 +24,13 @@ from holdfast.engine.retention import plan_retention
 from holdfast.engine.signing import load_signed
 from holdfast.engine.verification import load_report
 from holdfast.errors import RefusedError
-from holdfast.local import stack, template
+from holdfast.local import template
 from holdfast.planning.naming import SNAPSHOT, backup_key, bundle_key, scheduled_run_id
 from holdfast.storage.base import LockState
 from holdfast.storage.s3 import S3Bucket
 
 DAY = timedelta(days=1)
 ALARM = "AWS::CloudWatch::Alarm"
-
-
-@pytest.fixture(scope="module")
-def product(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Product]:
-    home = embedded.home(tmp_path_factory.mktemp("product"), TEMPLATE)
-    with etcd_from_real_snapshot(tmp_path_factory.mktemp("source")) as etcd:
-        info = stack.up(home, lambda _line: None, iam="enforce")
-        try:
-            yield product_on(info, etcd, home.iam_log)
-        finally:
-            stack.down(home)
 
 
 @pytest.fixture(scope="module")

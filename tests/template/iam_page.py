@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from template.stack import ROOT, Statement, bucket_statements, denials, functions, resources, statements, text_of
+from template.stack import ROOT, Statement, bucket_statements, denials, functions, resources, stack, statements, text_of
 
 PAGE = ROOT / "docs/reference/iam.md"
 
@@ -14,7 +14,8 @@ Generated from `template.yaml` by `make iam-page`. Every function and every stat
 the actions and resources below and nothing else. `${SnapshotsBucket.Arn}` and the like are the template's words for
 what a stack makes. The tests run every scenario with these policies enforced, and hold the calls against the grants
 in both directions: a call without a grant fails, and so does a grant that no scenario uses and nobody has justified
-(`tests/e2e/test_iam_on_stack.py`, which also tries what is forbidden).
+(`tests/e2e/test_iam_on_stack.py`; the reasons are in `tests/builders/unused_grants.py`). What is forbidden is tried
+with the roles' own credentials (`tests/e2e/test_roles_on_stack.py`).
 
 Nodes have no credential of AWS at all: they are handed presigned URLs, each for one object and for minutes, with no
 more rights than the role that signed it. Run Command needs its agent's own registration on a node, and none of our
@@ -22,7 +23,8 @@ roles there.
 
 The keys' own policies leave the decision to IAM. Who may use a key is therefore in the roles, always through one
 service and for one bucket or secret: S3 names the bucket as the encryption context because both buckets have bucket
-keys.
+keys. Listings cannot be bound to a prefix: keys begin with a cluster's id, and one installation's functions serve every
+cluster. Objects are bound by their names instead, `*/manifest.json` and the like.
 """
 
 PEOPLE = """\
@@ -70,6 +72,7 @@ SIDS = {
     "OnlyRetentionDeletes": "the deletion of a version",
     "NobodyHides": "a delete marker",
     "OnlyBreakGlassGetsAroundLocks": "getting around a governance lock, which shortening one is too",
+    "OnlyLockSetsLocks": "setting a lock, or making one longer",
     "OnlyBreakGlassReleasesHolds": "letting a legal hold go; to put one is not refused",
     "NoOtherReader": "reading a secrets bundle",
 }
@@ -85,7 +88,7 @@ def _lines() -> Iterator[str]:
     by_role = {function.role: function for function in functions().values()}
     for role, function in sorted(by_role.items()):
         yield f"### {function.name}\n"
-        yield f"{function.properties['Description']}. Role `{role}`{_with(role)}.\n"
+        yield f"{function.properties['Description']}. Role `{role}`{_with(role)}.{_only(role)}\n"
         yield from _table(role)
     yield "## State machines and schedules\n"
     for role in sorted(set(resources("AWS::IAM::Role")) - set(by_role) - {"BreakGlassRole"}):
@@ -96,7 +99,7 @@ def _lines() -> Iterator[str]:
     for name, policy in resources("AWS::IAM::ManagedPolicy").items():
         if name not in people:
             yield f"### {name}\n"
-            yield f"{policy['Description']}.\n"
+            yield f"{policy['Description']}.{_only(name)}\n"
             yield from _table(name)
     yield PEOPLE
     for name in (*people, "BreakGlassRole"):
@@ -104,6 +107,11 @@ def _lines() -> Iterator[str]:
         yield from _table(name)
     yield BUCKETS
     yield from _buckets()
+
+
+def _only(name: str) -> str:
+    condition = stack()["Resources"][name].get("Condition")
+    return f" Only where the template's condition `{condition}` holds." if condition else ""
 
 
 def _with(role: str) -> str:

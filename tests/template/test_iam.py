@@ -161,16 +161,27 @@ PEOPLE: dict[str, set[str]] = {
         "dynamodb:GetItem",
         "dynamodb:Query",
         "s3:GetObject",
+        "s3:GetObjectLegalHold",
+        "s3:GetObjectRetention",
         "s3:ListBucket",
         "scheduler:GetSchedule",
         "states:DescribeExecution",
         "states:GetExecutionHistory",
     },
-    "OperatorPolicy": {"states:SendTaskFailure", "states:StartExecution", "states:StopExecution"},
+    "OperatorPolicy": {
+        "s3:PutObject",
+        "s3:PutObjectLegalHold",
+        "states:SendTaskFailure",
+        "states:StartExecution",
+        "states:StopExecution",
+    },
     "ApproverPolicy": {"states:SendTaskSuccess"},
     "BreakGlassRole": {
         "cloudformation:DescribeStacks",
+        "dynamodb:DeleteItem",
         "dynamodb:GetItem",
+        "dynamodb:PutItem",
+        "dynamodb:UpdateItem",
         "s3:BypassGovernanceRetention",
         "s3:DeleteBucketPolicy",
         "s3:DeleteObject",
@@ -550,6 +561,7 @@ def test_an_auditor_sees_no_bytes_of_a_snapshot_and_no_presigned_url() -> None:
         "${SnapshotsBucket.Arn}/*/*.json",
         "${SnapshotsBucket.Arn}/*/manifest.sig",
         "${SnapshotsBucket.Arn}/*/runbook.md",
+        "${SnapshotsBucket.Arn}/*/catalog/*.hold",
     ]
 
 
@@ -610,6 +622,7 @@ LEFT_OUT: dict[str, set[str]] = {
     "OnlyRetentionDeletes": {"BreakGlassRole", *DELETING},
     "NobodyHides": {"BreakGlassRole"},
     "OnlyBreakGlassGetsAroundLocks": {"BreakGlassRole"},
+    "OnlyLockSetsLocks": {"BackupLockRole", "BreakGlassRole"},
     "OnlyBreakGlassReleasesHolds": {"BreakGlassRole"},
     "NoOtherReader": {"BackupSecretsRole", "RestorePhaseRole", "BreakGlassRole"},
 }

@@ -85,6 +85,9 @@ def test_names_are_resolved_to_arns() -> None:
         ("secretsmanager:GetSecretValue", "secretsmanager/etcd")
     ]
     assert needed("kms", "Decrypt", KeyId="alias/a") == [("kms:Decrypt", "kms/alias/a")]
+    assert needed("cloudformation", "DescribeStacks", StackName="holdfast") == [
+        ("cloudformation:DescribeStacks", "cloudformation/holdfast")
+    ]
     assert needed("lambda", "Invoke", FunctionName="f") == [
         ("lambda:InvokeFunction", "arn:aws:lambda:eu-west-1:000000000000:function:f")
     ]

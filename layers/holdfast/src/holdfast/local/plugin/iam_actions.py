@@ -231,6 +231,11 @@ def _scheduler(call: Call) -> list[Check]:
     return found
 
 
+def _cloudformation(call: Call) -> list[Check]:
+    stack = call.parameters.get("StackName")
+    return [Check(f"cloudformation:{call.operation}", call.arns("cloudformation", stack) if stack else "*")]
+
+
 def _ssm(call: Call) -> list[Check]:
     """A command needs the right to the document and to each node. Documents of AWS have no account in their ARN."""
     p = call.parameters
@@ -259,4 +264,5 @@ TABLE: dict[str, Callable[[Call], list[Check]]] = {
     "sns": _sns,
     "scheduler": _scheduler,
     "ssm": _ssm,
+    "cloudformation": _cloudformation,
 }

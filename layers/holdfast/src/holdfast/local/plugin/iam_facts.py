@@ -27,7 +27,8 @@ def session_of(context: Any) -> Session | None:
     from moto.sts.models import sts_backends
 
     key = extract_access_key_id_from_auth_header(context.request.headers)
-    credential = context.request.args.get("X-Amz-Credential")
+    query = context.request.args  # of a presigned URL, by signature version 4 or 2
+    credential = query.get("X-Amz-Credential") or query.get("AWSAccessKeyId")
     key = credential.partition("/")[0] if credential else key
     sessions = sts_backends[context.account_id]["aws"].assumed_roles
     found = next((session for session in sessions if session.access_key_id == key), None)
@@ -66,9 +67,11 @@ def bucket_statements(bucket: str) -> list[Mapping[str, Any]]:
 
 
 def resolved(service: str, name: str, account: str, region: str) -> str:
-    """The ARN of a secret or a key that was named otherwise."""
+    """The ARN of a secret, a key or a stack that was named otherwise."""
     if name.startswith("arn:"):
         return name
+    if service == "cloudformation":
+        return _stack(name, account, region)
     if service == "secretsmanager":
         secret = _secret(name, account, region)
         return str(secret.arn) if secret else f"arn:aws:secretsmanager:{region}:{account}:secret:{name}"
@@ -130,6 +133,15 @@ def _secret(name: str, account: str, region: str) -> Any:
     from moto.secretsmanager.models import secretsmanager_backends
 
     return secretsmanager_backends[account][region].secrets.get(name)
+
+
+def _stack(name: str, account: str, region: str) -> str:
+    from localstack.services.cloudformation.stores import cloudformation_stores
+
+    store = cloudformation_stores[account][region]
+    stacks = [*store.stacks.values(), *store.stacks_v2.values()]
+    found = (str(stack.stack_id) for stack in stacks if stack.stack_name == name)
+    return next(found, f"arn:aws:cloudformation:{region}:{account}:stack/{name}/")
 
 
 def _bucket(name: str) -> Any:
