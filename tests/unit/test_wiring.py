@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from builders.moto_aws import SESSION, TABLE, create_table, moto_aws
+from builders.moto_aws import ACCOUNT, SESSION, TABLE, create_table, moto_aws
 from builders.specs import cluster_spec
 from builders.stores import storage
 from holdfast.errors import PermanentError, TransientError
@@ -83,3 +83,30 @@ def test_keys_that_a_function_may_not_read_are_told_with_the_secrets_name(servic
     with pytest.raises(PermanentError, match="holdfast-store/gone") as error:
         wired.reader.read("lab/a")
     assert error.value.code == "secret_not_found"
+
+
+def test_a_role_is_assumed_for_a_clusters_bucket_and_another_one_for_its_secrets(
+    services: tuple[AwsServices, Any],
+) -> None:
+    wired, s3 = services
+    arn = f"arn:aws:iam::{ACCOUNT}:role/store"
+    by_role = {
+        "region": "eu-central-1",
+        "bucket": "away",
+        "secrets_bucket": "away-secrets",
+        "role": {"arn": f"{arn}-snapshots", "external_id": "lab-7"},
+        "secrets_role": {"arn": f"{arn}-secrets", "external_id": "lab-7"},
+    }
+    wired.clusters.put(cluster_spec("lab", storage=by_role), replace=False)
+    wired.writer.put("lab/a", b"x")
+    upload = wired.writer.start_upload("lab/b")
+    upload.part(1, b"y")
+    upload.complete()
+    assert wired.reader.read("lab/b") == b"y"
+    assert keys_in(s3, "away") == ["lab/a", "lab/b"]
+    signers = [
+        grants.read_url("lab/a", expires_s=9).get_secret_value().split("X-Amz-Credential=")[1].split("%2F")[0]
+        for grants in (wired.grants, wired.secrets_grants)
+    ]
+    assert len(set(signers)) == 2
+    assert "test" not in signers

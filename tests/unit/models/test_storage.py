@@ -67,6 +67,13 @@ def test_a_proxy_holds_no_password_and_is_plain_http(proxy: str, reason: str) ->
     assert reason in refusal(proxy=proxy)
 
 
+def test_no_authority_and_no_endpoint_leads_the_stacks_own_buckets_through_somebody_elses_hands() -> None:
+    """Whoever may write a cluster's file may not therefore read what the functions put into the stack's buckets."""
+    for taken in ({"ca": AUTHORITY.certificate}, {"endpoint": "https://s3.example.com"}):
+        with pytest.raises(ValidationError):
+            StorageSpec.model_validate({"proxy": "http://proxy.example.com:3128", **taken})
+
+
 def test_an_authority_is_certificates_and_nothing_else() -> None:
     key = AUTHORITY.issue_member("x").key
     broken = "-----BEGIN CERTIFICATE-----\nbm8=\n-----END CERTIFICATE-----\n"
@@ -107,6 +114,7 @@ def test_customer_keys_are_refused_with_the_reason(changes: dict[str, Any]) -> N
         ({"credentials": None, "secrets_credentials": None, "role": ROLE}, "come together"),
         ({"credentials": None, "secrets_credentials": None, "role": ROLE, "secrets_role": ROLE}, "share no role"),
         ({"bucket": None, "secrets_bucket": None}, "name its bucket"),
+        ({"endpoint": None, "ca": AUTHORITY.certificate}, "ca belongs to an endpoint of your own"),
         ({"encryption": {"kind": "kms", "key": KEY}}, "needs key and secrets_key"),
         ({"encryption": {"kind": "kms", "key": KEY, "secrets_key": KEY}}, "share no key"),
         ({"encryption": {"kind": "s3", "key": KEY}}, "belong to kind: kms"),

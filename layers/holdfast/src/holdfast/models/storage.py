@@ -198,6 +198,9 @@ class StorageSpec(Model):
             raise ValueError("role and secrets_role must differ: snapshots and secrets share no role")
         if self.role is not None and self.credentials is not None:
             raise ValueError("either role or credentials says who Holdfast is at the store")
+        # With a proxy of somebody's choice, his own authority would open every snapshot in the stack's buckets to him.
+        if self.ca is not None and self.endpoint is None:
+            raise ValueError("ca belongs to an endpoint of your own: AWS shows certificates that every machine trusts")
         if self.is_elsewhere and self.bucket is None:
             raise ValueError("endpoint, region, role and credentials are another store's: name its bucket too")
         if self.bucket is not None and self.role is None and self.credentials is None:

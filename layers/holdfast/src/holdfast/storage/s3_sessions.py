@@ -3,12 +3,14 @@ in use, so that long work outlives an hour, and keys that were exchanged."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from typing import Any
 
 import boto3
 import botocore.session
 from botocore.config import Config
 from botocore.credentials import AssumeRoleCredentialFetcher, CredentialResolver, DeferredRefreshableCredentials
+from botocore.loaders import create_loader
 
 from holdfast.models.storage import RoleSpec, StoreKeys
 
@@ -79,8 +81,15 @@ def keyed_session(
     return _session(source, _Provider(fetch, 2 * KEYS_LIFE_S, KEYS_LIFE_S, now))
 
 
+@cache
+def _models() -> Any:
+    """Of all these sessions: the model of S3 takes many times as long to read as a client to make."""
+    return create_loader()
+
+
 def _session(source: boto3.Session, provider: _Provider) -> boto3.Session:
     profile = source.profile_name
     inner = botocore.session.Session(profile=None if profile == "default" else profile)
+    inner.register_component("data_loader", _models())
     inner.register_component("credential_provider", CredentialResolver([provider]))
     return boto3.Session(botocore_session=inner, region_name=source.region_name)

@@ -1,0 +1,85 @@
+"""A backup into a store that is not the stack's, by the deployed functions with IAM enforced, with keys of its own."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from builders import embedded
+from builders.fault_proxy import FaultProxy, HttpFault, fault_proxy
+from builders.product import TEMPLATE, Product, etcd_from_real_snapshot, product_on
+from builders.s3_server import client_of, new_bucket, s3_server
+from builders.stores import server_tls
+from holdfast.engine.catalog import list_backups
+from holdfast.engine.verification import load_report
+from holdfast.local import stack
+from holdfast.local.pki import CertificateAuthority, issue_ca
+
+KMS = {"kind": "kms", "key": "the-key", "secrets_key": "the-other-key"}
+_MINE = ("x-amz-server-side-encryption-aws-kms-key-id", "the-key")
+# What a bucket policy demands of whatever makes an object. Parts and completions name nothing, as S3 has it.
+DEMANDS = [
+    HttpFault("PUT", ".json", "answer", 999, 403, "AccessDenied", unless=_MINE),
+    HttpFault("POST", "uploads", "answer", 999, 403, "AccessDenied", unless=_MINE),
+]
+
+
+@pytest.fixture(scope="module")
+def product(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Product]:
+    home = embedded.home(tmp_path_factory.mktemp("product"), TEMPLATE)
+    with etcd_from_real_snapshot(tmp_path_factory.mktemp("source")) as etcd:
+        info = stack.up(home, lambda _line: None, iam="enforce", parameters={"StoreCredentials": "yes"})
+        try:
+            yield product_on(info, etcd, home.iam_log)
+        finally:
+            stack.down(home)
+
+
+@pytest.fixture(scope="module")
+def authority() -> CertificateAuthority:
+    return issue_ca("The authority of another store")
+
+
+@pytest.fixture(scope="module")
+def away(authority: CertificateAuthority, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[FaultProxy, Any]]:
+    """Another store under a private authority, whose bucket demands headers; and a client behind its back."""
+    tls = server_tls(authority, tmp_path_factory.mktemp("tls"))
+    with s3_server() as url, fault_proxy(url, DEMANDS, tls=tls) as proxy:
+        yield proxy, client_of(url)
+
+
+def keys_below(client: Any, bucket: str, prefix: str) -> list[str]:
+    return [each["Key"] for each in client.list_objects_v2(Bucket=bucket, Prefix=prefix).get("Contents", [])]
+
+
+def test_a_backup_goes_into_a_store_with_keys_of_its_own_under_a_private_authority(
+    product: Product, away: tuple[FaultProxy, Any], authority: CertificateAuthority
+) -> None:
+    proxy, direct = away
+    bucket, other = new_bucket(direct, versioned=True), new_bucket(direct)
+    for name in ("holdfast-store/away", "holdfast-store-secrets/away"):
+        text = json.dumps({"access_key": "test", "secret_key": "test"})
+        product.client("secretsmanager").create_secret(Name=name, SecretString=text)
+    storage = {
+        "endpoint": proxy.url,
+        "region": "us-east-1",
+        "ca": authority.certificate,
+        "bucket": bucket,
+        "secrets_bucket": other,
+        "credentials": "holdfast-store/away",
+        "secrets_credentials": "holdfast-store-secrets/away",
+        "folder": "team/etcd",
+        "encryption": KMS,
+    }
+    product.apply("away", storage=storage)
+    ended = product.run("away")
+    assert ended["status"] == "SUCCEEDED", ended
+    (entry,) = list_backups(product.services.reader, "away")
+    assert entry.state == "verified"
+    assert load_report(product.services.reader, "away", entry.backup_id).backup_id == entry.backup_id
+    keys = keys_below(direct, bucket, "")
+    assert all(key.startswith("team/etcd/away/") for key in keys)
+    assert f"team/etcd/away/{entry.backup_id}/manifest.json" in keys
+    assert keys_below(product.client("s3"), product.bucket, "away/") == []
+    assert not [fault for fault in DEMANDS if fault.met]
