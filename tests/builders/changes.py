@@ -7,12 +7,11 @@ from builders.runs import NOON, run_record
 from builders.services import MemoryServices
 from holdfast.engine.restore.approving import ask
 from holdfast.engine.restore.journal import Journal
-from holdfast.engine.restore.stored import APPROVAL, PLAN, run_of
+from holdfast.engine.restore.stored import APPROVAL, PLAN, put_bound, run_of
 from holdfast.models.approval import Approval
 from holdfast.models.plan import Finding
-from holdfast.models.restore import NodeCommand, RestorePlan, RestoreStep, StepRecord
+from holdfast.models.restore import ChangeRun, NodeCommand, RestorePlan, RestoreStep, StepRecord
 from holdfast.models.run import ErrorInfo, Outcome, Progress
-from holdfast.planning.naming import run_key
 
 BACKUP = "20261120T120000Z-r-1a2b3c"
 RUN = "prod-1-20261120T130000Z-m-4d5e6f"
@@ -64,7 +63,10 @@ def begin(services: MemoryServices, *, plan: RestorePlan | None = None, **change
     made = plan or restore_plan()
     fields: dict[str, Any] = {"job": made.job, "execution": RUN, "backup_id": made.backup_id, "kind": "manual"}
     services.runs.open(run_record(RUN, **fields | changes))
-    services.bucket.put(run_key("prod-1", RUN, PLAN), made.model_dump_json().encode())
+    run = ChangeRun.model_validate(
+        {"run_id": RUN, "execution": RUN, "cluster_id": "prod-1", "job": made.job, "started_at": NOON}
+    )
+    put_bound(services, run, PLAN, made.model_dump_json().encode())
     services.changes.start(RUN, "{}")
     return made
 
@@ -76,7 +78,7 @@ def wait_for_approval(services: MemoryServices) -> None:
 
 def approved(services: MemoryServices, by: str = "arn:aws:iam::123456789012:user/ops") -> None:
     answer = Approval(cluster="prod-1", digest=restore_plan().digest, approved_by=by, approved_at=NOON)
-    services.bucket.put(run_key("prod-1", RUN, APPROVAL), answer.model_dump_json().encode())
+    put_bound(services, run_of(services.runs.get("prod-1", RUN)), APPROVAL, answer.model_dump_json().encode())
     services.runs.ask("prod-1", RUN, None)
 
 

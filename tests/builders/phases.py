@@ -12,8 +12,9 @@ from builders.runs import NOON
 from builders.services import MemoryServices, services_with
 from holdfast import node
 from holdfast.engine.restore.journal import Journal
+from holdfast.engine.restore.ownership import take_over
 from holdfast.engine.restore.phase import advance
-from holdfast.engine.restore.stored import record_of, run_of
+from holdfast.engine.restore.stored import run_of
 from holdfast.models.approval import Approval
 from holdfast.models.command import Command, CommandResult
 from holdfast.models.restore import ChangePhase, ChangeRun, PhaseWork, RestorePlan
@@ -99,7 +100,7 @@ class PhaseScene:
     def taken_over(self, execution: str) -> None:
         """As Started of another execution does, after the end of this one was told."""
         run = self.run.model_copy(update={"execution": execution})
-        assert self.services.runs.reopen(record_of(run), was=self.services.runs.get(CLUSTER, RUN))
+        take_over(self.services, self.services.runs.get(CLUSTER, RUN), run)
 
 
 def approval_of(plan: RestorePlan) -> Approval:

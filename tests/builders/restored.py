@@ -20,13 +20,13 @@ from builders.restore_faults import Fault
 from builders.restore_machine import ChangeMachine
 from builders.s3_server import s3_server
 from builders.ssh_keys import client_key
-from holdfast.engine.restore.stored import PLAN, load_plan, record_of, run_of
+from holdfast.engine.restore.stored import PLAN, load_plan, put_bound, record_of, run_of
 from holdfast.local.machines.kubeadm_files import MANIFESTS
 from holdfast.models.cluster import NodeTransport, SshTransport
 from holdfast.models.command import Command, CommandResult
 from holdfast.models.restore import ChangeRequest, ChangeRun, ChangeState, ExecutionContext, RestorePlan
 from holdfast.models.run import Outcome
-from holdfast.planning.naming import run_key, token_of_run
+from holdfast.planning.naming import token_of_run
 from holdfast.state.memory import MemoryLeases
 from holdfast.storage.memory import MemoryBucket
 from holdfast.transports.base import Running, Transport
@@ -145,8 +145,8 @@ class RestoreScene:
         names = {"run_id": name, "execution": name, "cluster_id": CLUSTER, "job": "restore"}
         run = ChangeRun.model_validate(names | {"backup_id": self.backup, "started_at": self.services.clock()})
         text = plan.model_dump_json().replace(token_of_run(plan.run_id), token_of_run(name))
-        self.services.writer.put(run_key(CLUSTER, name, PLAN), text.replace(plan.run_id, name).encode())
         self.services.runs.open(record_of(run))
+        put_bound(self.services, run, PLAN, text.replace(plan.run_id, name).encode())
         given = self.request().model_dump(mode="json", exclude_defaults=True)
         execution = ExecutionContext.model_validate({"Name": name, "StartTime": run.started_at, "Input": given})
         return self._with(fault, lambda: self.machine().go_on(execution, ChangeState(run=run)))

@@ -154,6 +154,32 @@ def test_a_run_that_is_opened_again_has_neither_outcome_nor_question(state: Stat
     assert [(record.status, record.outcome) for record in state.runs.list("prod-1", 5)] == [("running", None)]
 
 
+def test_what_a_run_has_put_is_noted_name_by_name_and_the_last_counts(state: State) -> None:
+    state.runs.open(run_record("run-a", job="restore", execution="run-a"))
+    state.runs.bind("prod-1", "run-a", "plan.json", "ab" * 32)
+    state.runs.bind("prod-1", "run-a", "approval.json", "cd" * 32)
+    state.runs.bind("prod-1", "run-a", "plan.json", "ef" * 32)
+    state.runs.progress("prod-1", "run-a", Progress(phase="Restore"))
+
+    assert state.runs.get("prod-1", "run-a").bound == {"plan.json": "ef" * 32, "approval.json": "cd" * 32}
+
+
+def test_what_a_run_has_put_is_still_known_when_it_goes_on(state: State) -> None:
+    state.runs.open(run_record("run-a", job="restore", execution="run-a"))
+    state.runs.bind("prod-1", "run-a", "plan.json", "ab" * 32)
+    was = state.runs.get("prod-1", "run-a")
+    assert state.runs.reopen(was.model_copy(update={"execution": "run-a-2"}), was=was)
+    assert state.runs.get("prod-1", "run-a").bound == {"plan.json": "ab" * 32}
+    state.runs.bind("prod-1", "run-a", "plan.json", "ef" * 32)
+    assert state.runs.get("prod-1", "run-a").bound == {"plan.json": "ef" * 32}
+
+
+def test_what_a_run_that_was_never_opened_has_put_is_not_noted(state: State) -> None:
+    state.runs.bind("prod-1", "ghost", "plan.json", "ab" * 32)
+
+    assert state.runs.list("prod-1", 10) == []
+
+
 def test_a_run_is_opened_again_where_there_was_none(state: State) -> None:
     assert state.runs.reopen(run_record("run-a"), was=run_record("run-a"))
 

@@ -6,11 +6,10 @@ from builders.changes import RUN, begin, end, restore_plan, wait_for_approval
 from builders.runs import NOON
 from builders.services import MemoryServices, services_with
 from holdfast.engine.restore.approving import accept, approve, ask
-from holdfast.engine.restore.stored import APPROVAL, find_approval, run_of
+from holdfast.engine.restore.stored import APPROVAL, find_approval, put_bound, run_of
 from holdfast.errors import RefusedError
 from holdfast.models.approval import Approval
 from holdfast.models.restore import ChangeRun, RestorePlan
-from holdfast.planning.naming import run_key
 
 CLUSTER = "prod-1"
 
@@ -47,7 +46,7 @@ def test_an_execution_that_lost_its_run_asks_nobody() -> None:
 def stored_before(services: MemoryServices) -> Approval:
     """The approval of the same plan, whose digest another Holdfast made."""
     old = answer("0" * 64, "somebody")
-    services.bucket.put(run_key(CLUSTER, RUN, APPROVAL), old.model_dump_json().encode())
+    put_bound(services, run_of(services.runs.get(CLUSTER, RUN)), APPROVAL, old.model_dump_json().encode())
     return old
 
 

@@ -8,7 +8,7 @@ from pydantic import Field, StringConstraints
 from holdfast.errors import HoldfastError
 from holdfast.models.approval import Question
 from holdfast.models.backup import Compression, Kind, SecretsBundle, SnapshotObject
-from holdfast.models.base import BackupId, ClusterId, Model, RunId, StoredModel, Utc
+from holdfast.models.base import BackupId, ClusterId, Model, RunId, Sha256Hex, StoredModel, Utc
 from holdfast.models.cluster import LockSpec
 from holdfast.models.etcd import EndpointFailure
 from holdfast.models.node import NodeEtcd, NodeStep, NodeSurvey
@@ -238,7 +238,8 @@ class RunRecord(StoredModel):
     """A run as the table keeps it: written by `Started`, moved on by every phase, closed by its outcome.
 
     `execution` is the one that is at work for it, which for a resumed run has another name than the run. `question` is
-    there while an approval is waited for.
+    there while an approval is waited for. `bound` maps names of the run's objects in the bucket to the SHA-256 of what
+    Holdfast put there: whoever writes into the bucket does not write here.
     """
 
     run_id: ExecutionName
@@ -251,4 +252,5 @@ class RunRecord(StoredModel):
     started_at: Utc
     progress: Progress = Field(default_factory=lambda: Progress(phase="Started"))
     question: Question | None = None
+    bound: dict[str, Sha256Hex] = Field(default_factory=dict)
     outcome: Outcome | None = None

@@ -68,6 +68,10 @@ class Runs(Protocol):
         """Note what is waited for, or with None that nothing is any more. Nothing for a run that was never opened, or
         that has ended."""
 
+    def bind(self, cluster_id: str, run_id: str, name: str, sha256: str) -> None:
+        """From now on the run's object `name` is the one with that SHA-256 (RunRecord.bound). Nothing for a run that
+        was never opened."""
+
     def progress(self, cluster_id: str, run_id: str, progress: Progress) -> None:
         """Note how far a run is. For a run that was never opened nothing is stored and nothing is raised: a backup
         does not fail because nobody can watch it."""

@@ -218,6 +218,17 @@ class DynamoRuns(_Table):
                 **request,
             )
 
+    def bind(self, cluster_id: str, run_id: str, name: str, sha256: str) -> None:
+        with self._call(f"note the SHA-256 of {name} of {run_id}"), self._unless_the_condition_fails():
+            self._client.update_item(
+                TableName=self._table,
+                Key=items.run_key(cluster_id, run_id),
+                UpdateExpression="SET #bound = :sha256",
+                ConditionExpression="attribute_exists(pk)",
+                ExpressionAttributeNames={"#bound": items.BOUND + name},
+                ExpressionAttributeValues={":sha256": {"S": sha256}},
+            )
+
     def progress(self, cluster_id: str, run_id: str, progress: Progress) -> None:
         with self._call(f"note the progress of {run_id}"), self._unless_the_condition_fails():
             self._client.update_item(

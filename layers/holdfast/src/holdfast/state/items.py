@@ -9,7 +9,8 @@
 
 All specs share one partition, so that listing them is one Query. Runs are listed by the local secondary index
 `by_start` on started_at: a run started from the console is named by a UUID, so names do not sort by time. Only runs
-carry started_at, so only they are in the index. They have `remove_after` too, the table's time to live.
+carry started_at, so only they are in the index. They have `remove_after` too, the table's time to live, and
+`bound:<name>` for each object of theirs in the bucket that is believed by its SHA-256 only.
 """
 
 import json
@@ -29,6 +30,8 @@ SPECS = "CLUSTERS"
 LEASE = "LEASE"
 TOLD = "FRESHNESS"
 BY_START = "by_start"
+# One attribute for each object, so that two that are noted at once do not lose one.
+BOUND = "bound:"
 KEEP_RUNS = timedelta(days=400)
 
 
@@ -113,6 +116,9 @@ def run_from(item: Item) -> RunRecord:
         record = record.model_copy(update={"progress": Progress.model_validate_json(item["progress"]["S"])})
     if "question" in item:
         record = record.model_copy(update={"question": Question.model_validate_json(item["question"]["S"])})
+    bound = {name.removeprefix(BOUND): value["S"] for name, value in item.items() if name.startswith(BOUND)}
+    if bound:
+        record = record.model_copy(update={"bound": record.bound | bound})
     if "outcome" in item:
         record = closed(record, Outcome.model_validate_json(item["outcome"]["S"]))
     return record

@@ -127,6 +127,14 @@ class MemoryRuns(FailsOnDemand):
         self._reach("ask")
         self._change(cluster_id, run_id, {"question": question}, ended=False)
 
+    def bind(self, cluster_id: str, run_id: str, name: str, sha256: str) -> None:
+        self._reach("bind")
+        with self._lock:
+            record = self._records.get((cluster_id, run_id))
+            if record is not None:
+                bound = record.bound | {name: sha256}
+                self._records[cluster_id, run_id] = record.model_copy(update={"bound": bound})
+
     def progress(self, cluster_id: str, run_id: str, progress: Progress) -> None:
         self._reach("progress")
         self._change(cluster_id, run_id, {"progress": progress})

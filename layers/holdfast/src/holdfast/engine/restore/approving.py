@@ -3,14 +3,13 @@
 from datetime import timedelta
 
 from holdfast.engine.restore.ownership import refuse_lost
-from holdfast.engine.restore.stored import APPROVAL, find_approval, load_plan, run_of
+from holdfast.engine.restore.stored import APPROVAL, find_approval, load_plan, put_bound, run_of
 from holdfast.engine.services import Services
 from holdfast.errors import PermanentError, RefusedError
 from holdfast.models.approval import Approval, Question
 from holdfast.models.restore import ChangeRun, RestorePlan
 from holdfast.models.run import Outcome, Progress, RunRecord
 from holdfast.planning.four_eyes import refuse_own_request
-from holdfast.planning.naming import run_key
 
 # As long as the state machine waits (TimeoutSeconds of Approval; a test compares the two).
 ASKED_FOR = timedelta(hours=24)
@@ -100,8 +99,7 @@ def accept(services: Services, run: ChangeRun, plan: RestorePlan, approval: Appr
     if services.four_eyes:
         refuse_own_request(plan.requested_by, fitting[0].approved_by)
     if fitting[0] != stored:
-        key = run_key(run.cluster_id, run.run_id, APPROVAL)
-        services.writer.put(key, fitting[0].model_dump_json(indent=2).encode())
+        put_bound(services, run, APPROVAL, fitting[0].model_dump_json(indent=2).encode())
         services.runs.ask(run.cluster_id, run.run_id, None)
 
 

@@ -12,7 +12,7 @@ from holdfast.engine.backup import put_manifest
 from holdfast.engine.catalog import find_backup
 from holdfast.engine.node_snapshot import URLS, snapshot_by_node
 from holdfast.engine.restore.looking import transport_of
-from holdfast.engine.restore.stored import EMERGENCY
+from holdfast.engine.restore.stored import EMERGENCY, load_bound, put_bound
 from holdfast.engine.services import Services
 from holdfast.errors import HoldfastError, PermanentError, RefusedError
 from holdfast.models.base import Model
@@ -71,7 +71,7 @@ def emergency_plan(
 
 
 def begin(services: Services, run: ChangeRun, made: Emergency) -> BackupState:
-    services.writer.put(run_key(run.cluster_id, run.run_id, EMERGENCY), made.model_dump_json(indent=2).encode())
+    put_bound(services, run, EMERGENCY, made.model_dump_json(indent=2).encode())
     return BackupState(
         run=BackupRun(
             run_id=run.run_id,
@@ -84,7 +84,8 @@ def begin(services: Services, run: ChangeRun, made: Emergency) -> BackupState:
 
 
 def load(services: Services, run: ChangeRun) -> Emergency:
-    return Emergency.model_validate_json(services.reader.read(run_key(run.cluster_id, run.run_id, EMERGENCY)))
+    """RefusedError `plan_changed` for one that somebody else wrote: the restore's plan is in it."""
+    return Emergency.model_validate_json(load_bound(services, run, EMERGENCY))
 
 
 def take(services: Services, spec: ClusterSpec, run: ChangeRun, plan: BackupPlan, state: BackupState) -> BackupState:
@@ -95,7 +96,7 @@ def take(services: Services, spec: ClusterSpec, run: ChangeRun, plan: BackupPlan
     with closing(services.nodes(transport_of(spec))) as transport:
         state = snapshot_by_node(services, transport, driver_of(spec.driver), plan, state)
     if state.pending is None and state.snapshot is not None:
-        stored = services.reader.read(run_key(run.cluster_id, run.run_id, EMERGENCY))
+        stored = load_bound(services, run, EMERGENCY)
         put_manifest(services, plan, state, state.snapshot, plan_sha256=hashlib.sha256(stored).hexdigest())
     return state
 

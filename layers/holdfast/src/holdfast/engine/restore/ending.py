@@ -19,7 +19,7 @@ from holdfast.engine.restore.ownership import (
     take_over,
 )
 from holdfast.engine.restore.phase import past_no_return, under_way
-from holdfast.engine.restore.stored import REPORT, find_approval, find_plan, name_of, run_of
+from holdfast.engine.restore.stored import REPORT, find_approval, name_of, plan_if_sound, run_of
 from holdfast.engine.services import Services
 from holdfast.errors import HoldfastError, PermanentError
 from holdfast.executions.base import ExecutionView
@@ -51,7 +51,7 @@ def decide(services: Services, event: ChangeFailed) -> Failure:
     goes_back = False
     if run is not None and not is_over(services, run):
         leave_nodes(services, run.cluster_id, run.run_id)
-        plan, journal = find_plan(services, run), Journal(services, run)
+        plan, journal = plan_if_sound(services, run), Journal(services, run)
         goes_back = plan is not None and bool(journal.marks) and not past_no_return(plan, journal)
     error = caught_error(event.error, phase)
     return Failure(error=error, phase=phase, goes_back=goes_back, redrives=event.execution.redrives)
@@ -87,7 +87,7 @@ def finish(services: Services, run: ChangeRun) -> Outcome:
     goes on with the run."""
     refuse_overtaken(services, run)
     services.runs.progress(run.cluster_id, run.run_id, Progress(phase="Finished"))
-    plan = find_plan(services, run)
+    plan = plan_if_sound(services, run)
     outcome = Outcome(
         run_id=run.run_id,
         job=run.job,
@@ -181,7 +181,7 @@ def _conclude(services: Services, run: ChangeRun | None, execution: ExecutionCon
         return _overtaken(services, run, state)
     failure = state.decided.told
     rollback = caught_error(state.rollback) if state.rollback else None
-    plan = find_plan(services, run) if run else None
+    plan = plan_if_sound(services, run) if run else None
     journal = Journal(services, run) if run else None
     begun = bool(journal and journal.marks)
     reached = under_way(plan, journal) if plan and journal and failure.phase in CHANGE_PHASES else ""

@@ -51,7 +51,7 @@ def is_over(services: Services, run: ChangeRun) -> bool:
 def take_over(services: Services, record: RunRecord, run: ChangeRun) -> None:
     """From now on `run.execution` is at work for the run. `record` is what was read of it. RefusedError `run_at_work`
     when another execution was first."""
-    again = record_of(run).model_copy(update={"progress": record.progress})
+    again = record_of(run).model_copy(update={"progress": record.progress, "bound": record.bound})
     if not services.runs.reopen(again, was=record):
         now = services.runs.get(run.cluster_id, run.run_id)
         # A write whose answer was lost is repeated, and finds itself.

@@ -8,7 +8,7 @@ from holdfast.engine.restore.again import again
 from holdfast.engine.restore.emergency import Emergency
 from holdfast.engine.restore.looking import chosen_backup, look_at_cluster, newest_files, transport_of
 from holdfast.engine.restore.ownership import refuse_lost
-from holdfast.engine.restore.stored import LEASE, PLAN, RUNBOOK, record_of
+from holdfast.engine.restore.stored import LEASE, PLAN, RUNBOOK, put_bound, record_of
 from holdfast.engine.services import Services
 from holdfast.errors import HoldfastError
 from holdfast.models.cluster import ClusterSpec
@@ -160,7 +160,7 @@ def _run(request: ChangeRequest, execution: str, started_at: datetime) -> Change
 
 
 def _store(services: Services, run: ChangeRun, plan: RestorePlan) -> None:
-    services.writer.put(run_key(run.cluster_id, run.run_id, PLAN), plan.model_dump_json(indent=2).encode())
+    put_bound(services, run, PLAN, plan.model_dump_json(indent=2).encode())
     text = runbook(plan, services.buckets(run.cluster_id)).encode()
     services.writer.put(run_key(run.cluster_id, run.run_id, RUNBOOK), text, content_type="text/markdown")
 
