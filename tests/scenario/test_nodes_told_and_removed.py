@@ -32,16 +32,18 @@ def test_secrets_go_with_their_backup_and_never_another_clusters() -> None:
 
 
 def test_secrets_whose_backup_is_gone_go_with_the_next_run() -> None:
-    """A kill between the removal of a snapshot and that of its secrets; a bundle that arrived after the clean-up."""
+    """A bundle that arrived after the clean-up. One that is older than every backup is of snapshots elsewhere."""
     services, _ = three()
-    orphan = f"{CLUSTER}/20200101T000000Z-r-1a2b3c/n1/bundle.tar"
+    timed(BackupMachine(services)).execute(CLUSTER, START)
+    orphan = f"{CLUSTER}/20261120T160000Z-r-1a2b3c/n1/bundle.tar"
+    older = f"{CLUSTER}/20200101T000000Z-r-1a2b3c/n1/bundle.tar"
     neighbour = "prod-10/20200101T000000Z-r-1a2b3c/n1/bundle.tar"
     foreign = f"{CLUSTER}/notes/of/an-operator.txt"
-    for key in (orphan, neighbour, foreign):
+    for key in (orphan, older, neighbour, foreign):
         services.secrets.put(key, b"x")
-    manifest_of(services, run(services))
+    timed(BackupMachine(services)).execute(CLUSTER, START + timedelta(hours=1))
     assert orphan not in services.secrets.objects
-    assert {neighbour, foreign} <= set(services.secrets.objects)
+    assert {older, neighbour, foreign} <= set(services.secrets.objects)
 
 
 def test_a_node_that_is_down_is_told_once_with_its_name_and_no_wrong_advice() -> None:

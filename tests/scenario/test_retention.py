@@ -300,8 +300,12 @@ def test_a_lock_that_nobody_saw_spares_the_backup_and_fails_nothing() -> None:
     done = applied(services)
     assert list(done.removed) == ids(backups[1:2])
     assert "object lock" in done.spared[0].reason
-    assert planned(services).orphans == (backups[0].backup_id,)
-    assert applied(services).orphans == ()
+    verdict = planned(services).removals[0]
+    assert (verdict.backup_id, verdict.state) == (backups[0].backup_id, "unsealed")
+    assert "object lock" in applied(services).spared[0].reason
+    services.clock.advance(2 * DAY)
+    assert list(applied(services).removed) == ids(backups[:1])
+    assert {key.split("/")[1] for key in services.secrets.objects} == set(ids(backups[2:]))
 
 
 def test_a_backup_that_the_plan_counts_on_and_that_vanishes_ends_it() -> None:
@@ -385,7 +389,7 @@ def test_a_name_whose_backup_is_gone_is_damaged_until_it_goes_too() -> None:
 def test_an_acceptance_goes_with_its_backup_and_a_hold_keeps_both() -> None:
     accepted = one(BEGIN - DAY, accepted=True)
     held = one(BEGIN - 2 * DAY, accepted=True, held=True)
-    services = keeping(held, accepted, *days(6), keep_last=6)
+    services = keeping(held, accepted, *days(5), one(BEGIN + 5 * DAY, accepted=True), keep_last=6)
     assert list(applied(services).removed) == [accepted.backup_id]
     assert accept_key(CLUSTER, accepted.backup_id) not in services.bucket.objects
     assert accept_key(CLUSTER, held.backup_id) in services.bucket.objects

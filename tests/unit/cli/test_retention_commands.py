@@ -92,9 +92,22 @@ def test_where_nobody_can_be_asked_it_says_what_to_pass(arguments: tuple[str, ..
     assert len(listed(services)) == 4
 
 
+def test_a_person_is_asked_about_secrets_that_are_left_alone_too() -> None:
+    services = six()
+    services.secrets.put(bundle_key(CLUSTER, entry(BEGIN + DAY / 2, cluster=CLUSTER).backup_id, "n1"), b"bundle")
+    asked: list[str] = []
+
+    def person(question: str) -> str:
+        asked.append(question)
+        return "no"
+
+    holdfast("retention", "apply", CLUSTER, services=services, person=person)
+    assert asked == [f'Type "yes" to remove 2 backups and the secrets of 1 backup of {CLUSTER} for good']
+
+
 def test_secrets_that_were_left_alone_are_shown_and_go() -> None:
     services = six()
-    alone = entry(BEGIN - DAY, cluster=CLUSTER).backup_id
+    alone = entry(BEGIN + DAY / 2, cluster=CLUSTER).backup_id
     services.secrets.put(bundle_key(CLUSTER, alone, "n1"), b"bundle")
     shown = holdfast("retention", "plan", CLUSTER, services=services).stdout
     assert f"remove: the secrets of {alone}, of which nothing else is left" in shown

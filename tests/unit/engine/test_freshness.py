@@ -379,3 +379,10 @@ class RoutedServices:
 
     def __init__(self, site: Shelf, reader: RoutedBucket) -> None:
         self.clusters, self.clock, self.reader = site.services.clusters, site.services.clock, reader
+
+
+def test_a_name_from_next_year_does_not_hide_an_emptied_cluster(site: Shelf) -> None:
+    week(site)
+    site.put(CLUSTER, at(-365), stored_at=at(1))
+    site.put(CLUSTER, NOW - timedelta(hours=1), keys=3)
+    assert "backup_keys_fell" in codes(look(site))

@@ -1,15 +1,19 @@
 """The catalogue is written by who finds something out, and written again from the objects when it is lost."""
 
+import tempfile
+from pathlib import Path
+
 import pytest
 
-from builders.backed_up import CLUSTER, one_backup, only_backup, rewrite_manifest
+from builders.backed_up import CLUSTER, one_backup, only_backup, rewrite_manifest, unverified
 from builders.machine import BackupMachine
 from builders.services import START, MemoryServices, services_with
 from holdfast.engine.catalog import find_backup, list_backups, look_at_objects, read_catalog
 from holdfast.engine.indexing import index
+from holdfast.engine.verification import verify_and_record
 from holdfast.errors import PermanentError
 from holdfast.planning.catalog_key import accept_key, catalog_prefix, hold_key
-from holdfast.planning.naming import DAMAGED, MANIFEST, SNAPSHOT, VERIFIED, backup_key
+from holdfast.planning.naming import DAMAGED, FILES, MANIFEST, SNAPSHOT, VERIFIED, backup_key
 from holdfast.storage.faulty import Fault, FaultyBucket, access_denied
 
 
@@ -79,7 +83,8 @@ def test_a_lost_catalogue_is_written_again_as_it_was(services: MemoryServices) -
 
 
 @pytest.mark.parametrize(
-    ("removed", "state"), [((VERIFIED,), "sealed"), ((SNAPSHOT,), "damaged"), ((MANIFEST,), None), ((), "verified")]
+    ("removed", "state"),
+    [((VERIFIED,), "sealed"), ((SNAPSHOT,), "damaged"), ((MANIFEST,), "damaged"), (FILES, None), ((), "verified")],
 )
 def test_the_objects_decide_what_the_catalogue_says(
     services: MemoryServices, removed: tuple[str, ...], state: str | None
@@ -131,7 +136,7 @@ def test_markers_outlive_an_index_and_a_hold_what_is_gone(services: MemoryServic
     (entry,) = list_backups(services.bucket, CLUSTER)
     assert (entry.state, entry.held, entry.accepted) == ("sealed", True, True)
     assert look_at_objects(services.bucket, CLUSTER)[0].held
-    services.bucket.remove(backup_key(CLUSTER, backup, name) for name in (MANIFEST, SNAPSHOT))
+    services.bucket.remove(backup_key(CLUSTER, backup, name) for name in FILES)
     index(services, CLUSTER)
     assert names(services) == [f"{backup}.hold"]
 
@@ -142,3 +147,28 @@ def test_an_access_that_is_denied_is_not_taken_for_an_empty_catalogue(services: 
         with pytest.raises(PermanentError) as raised:
             look(denied, CLUSTER)
         assert raised.value.code == "storage_access_denied"
+
+
+def test_what_is_verified_while_an_index_reads_stays_verified(services: MemoryServices) -> None:
+    backup = only_backup(services)
+    unverified(services, backup)
+    forget(services)
+    read = services.bucket.read
+
+    def verified_meanwhile(key: str, *, start: int = 0, end: int | None = None) -> bytes:
+        body = read(key, start=start, end=end)
+        services.bucket.read = read  # type: ignore[method-assign]
+        with tempfile.TemporaryDirectory() as folder:
+            verify_and_record(services, CLUSTER, backup, work_dir=Path(folder))
+        return body
+
+    services.bucket.read = verified_meanwhile  # type: ignore[method-assign]
+    index(services, CLUSTER)
+    assert [(entry.state, entry.live_keys) for entry in list_backups(services.bucket, CLUSTER)] == [("verified", 38)]
+
+
+def test_a_manifest_that_does_not_parse_is_written_down_once(services: MemoryServices) -> None:
+    services.bucket.put(backup_key(CLUSTER, only_backup(services), MANIFEST), b"{")
+    forget(services)
+    assert [entry.state for entry in index(services, CLUSTER).written] == ["damaged"]
+    assert index(services, CLUSTER).written == ()

@@ -59,7 +59,9 @@ def next_lines(plan: "RetentionPlan") -> Iterator[str]:
 
 
 def question(plan: "RetentionPlan") -> str:
-    return f'Type "yes" to remove {_backups(len(plan.removals))} of {plan.cluster_id} for good'
+    going = [_backups(len(plan.removals))] if plan.removals else []
+    going += [f"the secrets of {_backups(len(plan.orphans))}"] if plan.orphans else []
+    return f'Type "yes" to remove {" and ".join(going)} of {plan.cluster_id} for good'
 
 
 def applied_lines(applied: "Applied") -> Iterator[str]:

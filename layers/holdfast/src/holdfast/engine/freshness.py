@@ -17,7 +17,7 @@ from holdfast.models.backup import BackupEntry
 from holdfast.models.cluster import ClusterSpec
 from holdfast.models.freshness import Freshness, FreshnessReport, FreshnessSummary
 from holdfast.models.plan import Finding
-from holdfast.planning.freshness import Seen, changes, codes, freshness, unknown
+from holdfast.planning.freshness import CLOCK_SKEW, Seen, changes, codes, freshness, unknown
 from holdfast.planning.naming import DAMAGED, GZIPPED_SNAPSHOT, MANIFEST, SNAPSHOT, VERIFIED, backup_prefix
 from holdfast.storage.base import ObjectInfo, ObjectReader
 
@@ -76,7 +76,14 @@ def _look(reader: ObjectReader, spec: ClusterSpec, now: datetime, copies_of: Cop
     seen, gone = _really_there(reader, [entry for entry in entries if entry.state == "verified"])
     there = [entry for entry in entries if entry.backup_id not in gone]
     found += [*_gone(spec.id, gone), *_copy(copies_of, there, now)]
-    return freshness(spec, seen, found, look_for_suspicions(reader, there), now)
+    return freshness(spec, seen, found, _suspicions(reader, there, now), now)
+
+
+def _suspicions(reader: ObjectReader, there: Sequence[BackupEntry], now: datetime) -> tuple[Finding, ...]:
+    """A backup whose name is of next year sorts last; behind it the newest that is of the past is looked at too."""
+    dated = [entry for entry in there if entry.taken_at <= now + CLOCK_SKEW]
+    behind = look_for_suspicions(reader, dated) if len(dated) < len(there) else ()
+    return tuple(dict.fromkeys((*look_for_suspicions(reader, there), *behind)))
 
 
 def _entries(reader: ObjectReader, cluster_id: str) -> tuple[list[BackupEntry], list[Finding]]:

@@ -1,14 +1,22 @@
 """Writing the catalogue: Seal and Verify tell it what they found, and what is missing in it is written again from the
 objects."""
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from holdfast.engine.catalog import find_backup, load_manifest, look_at_objects, read_catalog
+from holdfast.engine.catalog import find_backup, load_manifest, look_at_objects
 from holdfast.engine.reading import read_if_there
 from holdfast.engine.services import Services
 from holdfast.errors import DamagedError, PermanentError
 from holdfast.models.backup import BackupEntry, Manifest, VerificationReport
-from holdfast.planning.catalog_key import accept_key, catalog_key, hold_key, names_prefix
+from holdfast.planning.catalog_key import (
+    accept_key,
+    catalog_key,
+    catalog_prefix,
+    hold_key,
+    names_prefix,
+    read_catalog_keys,
+)
 from holdfast.planning.naming import VERIFIED, backup_key, parse_backup_id
 from holdfast.planning.suspicion import resources_digest
 from holdfast.storage.base import ObjectReader, ObjectWriter
@@ -36,13 +44,10 @@ def tell_damaged(services: Services, cluster_id: str, backup: str) -> None:
         _tell(services.writer, there.model_copy(update={"state": "damaged"}))
 
 
-def remove_names(services: Services, cluster_id: str, backup: str, *, but: str = "") -> None:
+def remove_names(services: Services, cluster_id: str, backup: str) -> None:
     """All but a hold: whoever removes backups may not remove that one."""
-    kept = {hold_key(cluster_id, backup), but}
-    if but:
-        kept.add(accept_key(cluster_id, backup))
     found = [info.key for info in services.reader.list(names_prefix(cluster_id, backup))]
-    services.remover.remove(key for key in found if key not in kept)
+    services.remover.remove(key for key in found if key != hold_key(cluster_id, backup))
 
 
 @dataclass(frozen=True)
@@ -60,9 +65,13 @@ def index(services: Services, cluster_id: str) -> Indexed:
 
     A backup that Retain removes at the same moment may be left with a name; doing it again takes that away.
     """
-    catalog = read_catalog(services.reader, cluster_id)
-    known = {entry.backup_id: entry.state for entry in catalog.entries}
-    there = [entry for entry in look_at_objects(services.reader, cluster_id) if entry.state != "unsealed"]
+    keys = [info.key for info in services.reader.list(catalog_prefix(cluster_id))]
+    known = {entry.backup_id: entry.state for entry in read_catalog_keys(cluster_id, keys).entries}
+    there = [
+        _sealed_once(entry) if entry.backup_id in known else entry
+        for entry in look_at_objects(services.reader, cluster_id)
+        if entry.state != "unsealed" or entry.backup_id in known
+    ]
     written, unreadable = [], []
     for entry in there:
         if known.get(entry.backup_id) == entry.state:
@@ -74,13 +83,27 @@ def index(services: Services, cluster_id: str) -> Indexed:
                 raise
             unreadable.append((entry.backup_id, error.code))
             continue
+        if known.get(entry.backup_id) == told.state:
+            continue
         _tell(services.writer, told)
-        remove_names(services, cluster_id, entry.backup_id, but=catalog_key(told))
+        services.remover.remove(_stale(keys, told))
         written.append(told)
     gone = sorted(known.keys() - {entry.backup_id for entry in there})
     for backup in gone:
         remove_names(services, cluster_id, backup)
     return Indexed(tuple(written), tuple(gone), tuple(unreadable))
+
+
+def _sealed_once(entry: BackupEntry) -> BackupEntry:
+    """Without its manifest it is damaged. Were its names to go, retention would take it for what a run left behind."""
+    return entry.model_copy(update={"state": "damaged"}) if entry.state == "unsealed" else entry
+
+
+def _stale(keys: Iterable[str], told: BackupEntry) -> Iterator[str]:
+    """Of the names that were there before anything was read: what a Verify has put since then tells more."""
+    cluster_id, backup = told.cluster_id, told.backup_id
+    kept = {hold_key(cluster_id, backup), accept_key(cluster_id, backup), catalog_key(told)}
+    return (key for key in keys if key.startswith(names_prefix(cluster_id, backup)) and key not in kept)
 
 
 def _as_it_is(reader: ObjectReader, entry: BackupEntry) -> BackupEntry:

@@ -151,6 +151,8 @@ def _clean_up(services: Services, run: BackupRun) -> tuple[str, ...]:
             names = (SNAPSHOT, GZIPPED_SNAPSHOT, SIGNATURE) if entry else ()
             services.remover.remove(backup_key(run.cluster_id, run.backup_id, name) for name in names)
             remove_secrets(services, run.cluster_id, run.backup_id)
+        elif entry.state == "verified":
+            left = (*left, f"the backup {run.backup_id} is there and verified: it stays")
     except HoldfastError as error:
         return (*left, f"could not clean up below {prefix}, the next run will: {error}")
     return left

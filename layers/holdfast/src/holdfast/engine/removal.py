@@ -4,7 +4,8 @@
    retention see it, and it is decided about again. The other way round the catalogue would go on to tell a verified
    backup that is not there.
 2. Its manifest. From then on it is no backup for anybody who looks at the objects, but a leftover.
-3. Everything else of it, the secrets last: while its secrets are there alone, the next retention knows them as orphans.
+3. Its secrets, and then everything else: what a kill leaves is a leftover that the next retention finishes. Secrets
+   that are there alone say nothing of why: the snapshots may be hidden by delete markers, or be in another bucket.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -64,17 +65,26 @@ def remove_unless_spared(services: Services, cluster_id: str, verdict: Verdict, 
     locks = [*_locks(services, cluster_id, verdict.backup_id)]
     why = next((why for lock in locks if (why := lock_reason(lock, now))), "")
     once_locked = any(lock.until for lock in locks)
+    # Again, as asking for the locks takes three calls and more for each object: a hold must not have been in vain.
+    why = why or _held(services, cluster_id, verdict.backup_id)
     return why or _unlocked(partial(remove_backup, once_locked=once_locked), services, cluster_id, verdict.backup_id)
 
 
 def _changed(services: Services, cluster_id: str, verdict: Verdict) -> str:
     backup = verdict.backup_id
-    if any(services.reader.list(hold_key(cluster_id, backup))):
-        return "held by a person meanwhile"
+    held = _held(services, cluster_id, backup)
+    if held:
+        return held
     there = find_backup(services.reader, cluster_id, backup)
     if there and there.state in _BETTER.get(verdict.state, ()):
         return f"it was {verdict.state} and is {there.state} by now"
+    if there and there.size and verdict.state == "damaged" and not verdict.size:
+        return "it had no snapshot and has one by now"
     return ""
+
+
+def _held(services: Services, cluster_id: str, backup: str) -> str:
+    return "held by a person meanwhile" if any(services.reader.list(hold_key(cluster_id, backup))) else ""
 
 
 def _locks(services: Services, cluster_id: str, backup: str) -> Iterator[LockState]:
@@ -107,8 +117,8 @@ def remove_backup(services: Services, cluster_id: str, backup: str, *, once_lock
     remove_names(services, cluster_id, backup)
     manifest, *others = (backup_key(cluster_id, backup, name) for name in FILES)
     services.remover.remove([manifest])
-    services.remover.remove(others)
     remove_secrets(services, cluster_id, backup)
+    services.remover.remove(others)
 
 
 def remove_orphan(services: Services, cluster_id: str, backup: str) -> str:

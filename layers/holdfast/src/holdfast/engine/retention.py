@@ -5,19 +5,20 @@ nothing that is listed as unsealed is at work; between planning and the last rem
 still change the bucket, so each backup is looked at once more right before it goes.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from functools import partial
 
-from holdfast.engine.catalog import look_at
 from holdfast.engine.progress import enter
 from holdfast.engine.removal import locks_of, remove_orphan, remove_unless_spared
-from holdfast.engine.retention_seen import look_before_deciding
+from holdfast.engine.retention_seen import as_they_are, left_by_removals, look_before_deciding
 from holdfast.engine.secrets import orphans_among
 from holdfast.engine.services import Services
 from holdfast.errors import PermanentError, RefusedError
 from holdfast.models.backup import BackupEntry
 from holdfast.models.base import BackupId, ClusterId, Model
+from holdfast.models.plan import Finding
 from holdfast.models.retention import RetentionPlan, Verdict
 from holdfast.models.run import BackupRun
 from holdfast.planning.backup_plan import LEASE
@@ -27,6 +28,8 @@ from holdfast.planning.suspicion import suspicions
 # What one run of the state Retain removes at most: its function has five minutes, and a backup of three nodes takes
 # some 60 calls. The next run goes on.
 AT_ONCE = 50
+# And so long at most, for stores that take their time: what is not removed goes in the next run, and this one succeeds.
+LONGEST = timedelta(minutes=3)
 # Locked ones cost a third of that. So many times as many are tried: old locks must not keep the others from going.
 TRIES = 4
 
@@ -61,18 +64,38 @@ def plan_retention(services: Services, cluster_id: str, *, current: str = "") ->
     """Nothing is changed, and no lease is needed. A listing that is refused is an error, never "no backups"."""
     spec = services.clusters.get(cluster_id).retention
     seen = look_before_deciding(services.reader, cluster_id, spec, current)
-    findings = suspicions(seen.entries)
-    judge = partial(decide, seen.entries, spec, now=services.clock(), current=current, findings=findings)
+    now = services.clock()
+    findings = _suspicions(seen.entries, current, now)
+    judge = partial(decide, seen.entries, spec, now=now, current=current, findings=findings)
+    alone = orphans_among(services, cluster_id, known=seen.folders | {each.backup_id for each in seen.entries})
+    orphans = left_by_removals(alone, seen)
     plan = RetentionPlan(
         cluster_id=cluster_id,
         verdicts=judge(),
-        orphans=orphans_among(services, cluster_id, known=seen.folders | {each.backup_id for each in seen.entries}),
-        findings=findings,
+        orphans=orphans,
+        findings=(*findings, *_alone(cluster_id, len(alone) - len(orphans))),
     )
     locks = locks_of(services, cluster_id, plan.removals)
     if locks:
         plan = plan.model_copy(update={"verdicts": judge(locks=locks)})
     return Decided(plan, floor(seen.entries, spec), seen.superseded)
+
+
+def _suspicions(entries: Sequence[BackupEntry], current: str, now: datetime) -> tuple[Finding, ...]:
+    """Of the newest, and of the newest that is no newer than this run's or than now: a backup that was made while a
+    clock was a year ahead sorts last, and would hide for a year what becomes of the cluster."""
+    dated = [each for each in entries if (each.backup_id <= current if current else each.taken_at <= now)]
+    return tuple(dict.fromkeys((*suspicions(entries), *suspicions(dated))))
+
+
+def _alone(cluster_id: str, number: int) -> tuple[Finding, ...]:
+    if not number:
+        return ()
+    text = (
+        f"secrets of {number} backups of {cluster_id} are there without a snapshot; they stay, as no older backup does"
+    )
+    hint = "their snapshots may be in another bucket, or hidden by delete markers; else remove the secrets by hand"
+    return (Finding(level="warn", code="secrets_alone", text=text, hint=hint),)
 
 
 def apply_retention(
@@ -106,6 +129,7 @@ def apply_retention(
 def retain(services: Services, run: BackupRun) -> tuple[Verdict, ...]:
     """The state Retain: what the cluster's rule lets go, at most `AT_ONCE` backups of it, the oldest first."""
     enter(services, run, "Retain")
+    until = services.clock() + LONGEST
     decided = plan_retention(services, run.cluster_id, current=run.backup_id)
     verdicts = decided.plan.verdicts
     if not any(each.backup_id == run.backup_id and each.state == "verified" for each in verdicts):
@@ -114,7 +138,7 @@ def retain(services: Services, run: BackupRun) -> tuple[Verdict, ...]:
             f"backup {run.backup_id} is not listed as verified, so nothing is removed",
             hint=f"holdfast backup list {run.cluster_id}",
         )
-    carry_out(services, decided, owner=run.run_id, at_most=AT_ONCE)
+    carry_out(services, decided, owner=run.run_id, at_most=AT_ONCE, until=until)
     return verdicts
 
 
@@ -125,14 +149,18 @@ def carry_out(
     owner: str,
     progress: Callable[[int, int], None] = lambda _done, _total: None,
     at_most: int | None = None,
+    until: datetime | None = None,
 ) -> Applied:
-    """The oldest first. Whatever stops it, done again it comes to the same end: what is left is decided anew."""
+    """The oldest first. Whatever stops it, done again it comes to the same end: what is left is decided anew.
+
+    No removal begins at `until` or later.
+    """
     plan = decided.plan
     removed: list[Verdict] = []
     spared: list[Spared] = []
     going = plan.removals if at_most is None else plan.removals[: at_most * TRIES]
     for done, verdict in enumerate(going, start=1):
-        if len(removed) == at_most:
+        if len(removed) == at_most or (until and services.clock() >= until):
             break
         # Whoever took the lease over meanwhile may be at work on what is a leftover here.
         services.leases.renew(plan.cluster_id, owner, expires_at=services.clock() + LEASE)
@@ -144,7 +172,7 @@ def carry_out(
             removed.append(verdict)
         progress(done, len(going))
     services.remover.remove(decided.superseded[:at_most])
-    locked = {orphan: remove_orphan(services, plan.cluster_id, orphan) for orphan in plan.orphans}
+    locked = {orphan: remove_orphan(services, plan.cluster_id, orphan) for orphan in plan.orphans[:at_most]}
     spared += [Spared(backup_id=orphan, reason=why) for orphan, why in locked.items() if why]
     return Applied(
         cluster_id=plan.cluster_id,
@@ -156,9 +184,9 @@ def carry_out(
 
 
 def _refuse_without_floor(services: Services, decided: Decided) -> None:
-    """Others go because these stay. One LIST each, before every removal: what is removed cannot be brought back."""
-    for entry in decided.floor:
-        if look_at(services.reader, entry).state != "verified":
+    """Others go because these stay. Looked at before every removal: what is removed cannot be brought back."""
+    for entry in as_they_are(services.reader, decided.floor):
+        if entry.state != "verified":
             raise RefusedError(
                 "retention_plan_changed",
                 f"the backup {entry.backup_id}, on which the plan counts, went or was damaged meanwhile",

@@ -4,7 +4,7 @@ The catalogue tells ten thousand backups in ten LIST calls, and may be wrong. A 
 so those that count most are looked at themselves before anything goes, one LIST each.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from holdfast.engine.catalog import as_it_is, backups_with_anything, find_backup, look_at, look_at_objects, read_catalog
@@ -34,11 +34,38 @@ def look_before_deciding(reader: ObjectReader, cluster_id: str, spec: RetentionS
     folders = backups_with_anything(reader, cluster_id)
     unlisted = folders - listed.keys()
     entries = None
-    if len(unlisted) <= ONE_BY_ONE:
+    if len(unlisted) <= ONE_BY_ONE and spec.keep_at_least <= ONE_BY_ONE:
         entries = _where_it_matters(reader, cluster_id, spec, listed, folders, current)
     if entries is None:
         entries = _all_objects(reader, cluster_id, listed)
     return Seen(entries, folders, catalog.superseded)
+
+
+def left_by_removals(alone: Sequence[str], seen: Seen) -> tuple[str, ...]:
+    """Those of the backups with secrets `alone` that a run may have left, whose nodes sent them after its clean-up.
+
+    Older ones than every backup that is there are something else: the snapshots were emptied, or the cluster's file
+    names another bucket by now. Those secrets are needed when the snapshots come back. Without a verified backup
+    nothing goes.
+    """
+    there = [entry for entry in seen.entries if entry.backup_id in seen.folders]
+    if not any(entry.state == "verified" for entry in there):
+        return ()
+    oldest = min(entry.backup_id for entry in there)
+    return tuple(backup for backup in alone if backup > oldest)
+
+
+def as_they_are(reader: ObjectReader, entries: Sequence[BackupEntry]) -> tuple[BackupEntry, ...]:
+    """One LIST each; one for two hundred backups of the cluster where there are many."""
+    if len(entries) <= ONE_BY_ONE:
+        return tuple(look_at(reader, entry) for entry in entries)
+    real = {entry.backup_id: entry for entry in look_at_objects(reader, entries[0].cluster_id)}
+    return tuple(
+        as_it_is(entry, real[entry.backup_id].state, real[entry.backup_id].size)
+        if entry.backup_id in real
+        else _gone(entry)
+        for entry in entries
+    )
 
 
 def _where_it_matters(

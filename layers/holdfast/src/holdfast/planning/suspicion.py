@@ -55,7 +55,7 @@ def suspicions(entries: Sequence[BackupEntry]) -> tuple[Finding, ...]:
     """What is odd about the newest verified backup of one cluster, in any order of entries; nothing for one that a
     person accepted, or that has none to be compared with.
 
-    Entries older than the newest accepted one are not looked at, nor those without figures (`raw_size` 0).
+    Entries older than the newest accepted one are not looked at, nor those without the figures of a verification.
     """
     return _walk(entries)[1]
 
@@ -104,11 +104,17 @@ def _present(summary: DatabaseSummary) -> set[str]:
 def _looked_at(entries: Sequence[BackupEntry]) -> list[BackupEntry]:
     """Oldest first, from the newest accepted one on."""
     known = sorted(
-        (entry for entry in entries if entry.state == "verified" and entry.raw_size > 0),
+        (entry for entry in entries if entry.state == "verified" and _has_figures(entry)),
         key=lambda entry: entry.backup_id,
     )
     accepted = [place for place, entry in enumerate(known) if entry.accepted]
     return known[accepted[-1] :] if accepted else known
+
+
+def _has_figures(entry: BackupEntry) -> bool:
+    """Of one that is verified and in no catalogue nothing is known; of one that the catalogue knows as sealed, its size
+    alone: no key and no digest. A verification always gives a digest, of an empty database too."""
+    return entry.raw_size > 0 and (entry.live_keys > 0 or entry.resources != "")
 
 
 def _walk(entries: Sequence[BackupEntry]) -> tuple[list[BackupEntry], tuple[Finding, ...]]:
