@@ -26,12 +26,13 @@ def authority() -> CertificateAuthority:
 @dataclass
 class Receiver:
     """`heard` are (path, headers, body); `answers` are statuses in turn, 200 when there are no more. `silent` answers
-    nothing until the test ends."""
+    nothing until the test ends, `echoes` says back the first line of what it was asked."""
 
     port: int = 0
     answers: list[int] = field(default_factory=list)
     location: str = ""
     silent: threading.Event | None = None
+    echoes: bool = False
     heard: list[tuple[str, dict[str, str], bytes]] = field(default_factory=list)
 
     def webhook(self, *, key: str | None = None, ca: str | None = None, host: str = "127.0.0.1") -> Webhook:
@@ -53,6 +54,10 @@ class _Handler(BaseHTTPRequestHandler):
         made.heard.append((self.path, dict(self.headers), body))
         if made.silent:
             made.silent.wait(30)
+            return
+        if made.echoes:
+            self.wfile.write(f"{self.requestline}\r\n".encode())
+            self.close_connection = True
             return
         self.send_response(made.answers.pop(0) if made.answers else 200)
         if made.location:

@@ -76,6 +76,17 @@ def test_an_id_never_leads_into_a_folder_that_another_cluster_has() -> None:
     assert refused(services, cluster_spec()) == "storage_shared"
 
 
+def test_one_spec_that_cannot_be_read_hides_no_other_from_that_look() -> None:
+    services = new_services()
+    apply_cluster(services, cluster_spec())
+    unreadable = PermanentError("cluster_unreadable", "written by a newer version")
+    services.clusters.unreadable = {"ghost": unreadable}
+    services.clusters.fail("list", unreadable)
+    services.credentials.put("holdfast/other/etcd", client_secret())
+    with pytest.raises(RefusedError, match="storage_shared"):
+        apply_cluster(services, stored_in("other", folder="prod-1"))
+
+
 def test_the_same_folder_may_hold_many_clusters() -> None:
     services = services_with(stored_in("other", folder="team/etcd"))
     services.credentials.put("holdfast/prod-1/etcd", client_secret())

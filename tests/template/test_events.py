@@ -53,10 +53,13 @@ def watched(name: str, event: dict[str, Any], services: MemoryServices) -> tuple
 
 
 def run_through(services: MemoryServices, until: str = "backup_finished") -> dict[str, tuple[Any, set[str]]]:
-    """The samples of one scheduled run in the order of the states. Only what Snapshot returned cannot be a sample."""
+    """The samples of one scheduled run in the order of the states. Only what Snapshot returned and the hash of the plan
+    cannot be samples."""
     answers: dict[str, tuple[Any, set[str]]] = {}
     for name in CHAIN[: CHAIN.index(until) + 1]:
         event = sample(f"{name}-schedule")
+        if "state" in event:
+            event["state"]["plan_sha256"] = answers["backup_started"][0].plan_sha256
         if name == "backup_seal":
             event["state"]["snapshot"] = answers["backup_snapshot"][0].snapshot.model_dump(mode="json")
         answers[name] = watched(name, event, services)
@@ -85,7 +88,8 @@ def test_an_event_of_another_kind_is_not_taken_for_a_functions_own(name: str) ->
 
 def test_the_samples_of_a_run_make_a_verified_backup(services: MemoryServices) -> None:
     answers = run_through(services)
-    assert answers["backup_started"][0] == BackupState.model_validate(sample("backup_snapshot-schedule")["state"])
+    told = sample("backup_snapshot-schedule")["state"] | {"plan_sha256": answers["backup_started"][0].plan_sha256}
+    assert answers["backup_started"][0] == BackupState.model_validate(told)
     assert answers["backup_finished"][0].status == "succeeded"
     assert services.notifier.outcomes == [answers["backup_finished"][0]]
 

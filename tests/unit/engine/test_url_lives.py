@@ -1,5 +1,6 @@
 """Presigned URLs live for minutes, however long a node is at work."""
 
+import hashlib
 from datetime import timedelta
 from urllib.parse import parse_qs, urlsplit
 
@@ -39,9 +40,11 @@ def at_work() -> tuple[MemoryServices, BackupState]:
     while state.pending:
         services.clock.advance(timedelta(seconds=state.pending.wait_s))
         state = start(services, request, RUN, START, state.pending)
-    plan = load_plan(services, state.run)
+    plan = load_plan(services, state)
     large = plan.model_copy(update={"expected_bytes": 16 * 1024**3, "part_bytes": 1024**3})
-    services.bucket.put(run_key(CLUSTER, RUN, "plan.json"), large.model_dump_json().encode())
+    body = large.model_dump_json().encode()
+    services.bucket.put(run_key(CLUSTER, RUN, "plan.json"), body)
+    state = state.model_copy(update={"plan_sha256": hashlib.sha256(body).hexdigest()})
     services.transport = DoubledNodes(services).transport(looks=1000)
     return services, take_snapshot(services, state)
 

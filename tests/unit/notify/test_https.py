@@ -55,6 +55,14 @@ def test_what_may_pass_is_transient(site: Receiver, status: int, family: type[Ho
     assert caught.value.code == code
 
 
+def test_a_receiver_that_speaks_no_http_gets_nothing_of_the_url_into_the_error(site: Receiver) -> None:
+    """What http.client says of such an answer is its first line; this one says back what it was asked."""
+    site.echoes = True
+    with pytest.raises(TransientError, match=r"webhook_unavailable: 127\.0\.0\.1") as caught:
+        post(site)
+    assert SECRET not in "".join(traceback.format_exception(caught.value))
+
+
 @pytest.mark.parametrize("status", [301, 302, 307, 308])
 def test_a_redirect_is_never_followed(site: Receiver, status: int) -> None:
     with receiver() as elsewhere:

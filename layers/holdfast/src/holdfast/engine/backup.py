@@ -74,8 +74,14 @@ def start(
         kind=request.kind,
         now=now,
     )
-    services.writer.put(run_key(spec.id, run_id, PLAN), plan.model_dump_json(indent=2).encode())
-    return BackupState(run=run, bundled=bool(nodes_with_secrets(plan)), lock=spec.lock)
+    body = plan.model_dump_json(indent=2).encode()
+    services.writer.put(run_key(spec.id, run_id, PLAN), body)
+    return BackupState(
+        run=run,
+        bundled=bool(nodes_with_secrets(plan)),
+        lock=spec.lock,
+        plan_sha256=hashlib.sha256(body).hexdigest(),
+    )
 
 
 def _record(run: BackupRun) -> RunRecord:
@@ -89,8 +95,18 @@ def _record(run: BackupRun) -> RunRecord:
     )
 
 
-def load_plan(services: Services, run: BackupRun) -> BackupPlan:
-    return BackupPlan.model_validate_json(services.reader.read(run_key(run.cluster_id, run.run_id, PLAN)))
+def load_plan(services: Services, state: BackupState) -> BackupPlan:
+    """RefusedError `backup_plan_changed` for another one than Started has put: nodes do as root what it says, and Seal
+    vouches for it."""
+    key = run_key(state.run.cluster_id, state.run.run_id, PLAN)
+    body = services.reader.read(key)
+    if hashlib.sha256(body).hexdigest() != state.plan_sha256:
+        raise RefusedError(
+            "backup_plan_changed",
+            f"{key} is not the plan that this run has made",
+            hint="Somebody wrote into the bucket: look who. Then run the backup again.",
+        )
+    return BackupPlan.model_validate_json(body)
 
 
 def take_snapshot(services: Services, state: BackupState) -> BackupState:
@@ -102,7 +118,7 @@ def take_snapshot(services: Services, state: BackupState) -> BackupState:
     run = state.run
     enter(services, run, "Snapshot")
     _refuse_sealed(services, run)
-    plan = load_plan(services, run)
+    plan = load_plan(services, state)
     spec = services.clusters.get(run.cluster_id)
     through_nodes = _way(spec, plan)
     if through_nodes is None:
@@ -130,7 +146,7 @@ def take_secrets(services: Services, state: BackupState) -> BackupState:
     """The secrets bundles of all nodes into their own bucket."""
     run = state.run
     enter(services, run, "Secrets")
-    plan = load_plan(services, run)
+    plan = load_plan(services, state)
     spec = services.clusters.get(run.cluster_id)
     through_nodes = _way(spec, plan)
     if through_nodes is None:
@@ -167,9 +183,8 @@ def seal(services: Services, state: BackupState) -> Manifest:
     if snapshot is None:
         raise PermanentError("snapshot_missing", f"{run.run_id} has no snapshot to seal")
     enter(services, run, "Seal")
-    plan = services.reader.read(run_key(run.cluster_id, run.run_id, PLAN))
-    sha256 = hashlib.sha256(plan).hexdigest()
-    return put_manifest(services, BackupPlan.model_validate_json(plan), state, snapshot, plan_sha256=sha256)
+    plan = load_plan(services, state)
+    return put_manifest(services, plan, state, snapshot, plan_sha256=str(state.plan_sha256))
 
 
 def put_manifest(

@@ -43,13 +43,8 @@ def apply_cluster(services: Services, spec: ClusterSpec, *, replace: bool = Fals
 
 def _refuse_shared_place(services: Services, spec: ClusterSpec) -> None:
     """Ids differ, so that only a folder can lead into another cluster's objects: its own, or the other's."""
-    try:
-        others = services.clusters.list()
-    except PermanentError as error:
-        # What a newer Holdfast wrote about another cluster must not keep this one from being registered.
-        if error.code != "cluster_unreadable":
-            raise
-        others = []
+    # What a newer Holdfast wrote about another cluster must not keep this one from being registered.
+    others, _ = services.clusters.readable()
     other = met_by(spec, others)
     if other is not None:
         raise RefusedError(

@@ -1,5 +1,5 @@
-"""Messages of the topic, on to a chat or another system. Where it fails with an error that may pass, Lambda calls
-again with the same message; a receiver that has it already knows it by its id."""
+"""Messages of the topic, on to a chat or another system. Where it fails, with whatever error, Lambda calls
+again with the same message, twice; a receiver that has it already knows it by its id."""
 
 from collections.abc import Callable
 

@@ -81,8 +81,8 @@ class Pending(Model):
 
 class BackupState(Model):
     """What the states from Started to Lock hand on. `pending` is None when the phase is done; `bundled` says that nodes
-    have secrets to bundle; `lock` is what the cluster's spec asked for when the run began; `notes` become warnings of
-    the manifest, `warnings` of the outcome alone.
+    have secrets to bundle; `lock` is what the cluster's spec asked for when the run began; `plan_sha256` is that of the
+    stored plan, None before there is one; `notes` become warnings of the manifest, `warnings` of the outcome alone.
 
     No bytes and no secrets travel here; at most 262,144 bytes of JSON do (Step Functions' limit).
     """
@@ -93,6 +93,7 @@ class BackupState(Model):
     snapshot: SnapshotObject | None = None
     bundles: tuple[SecretsBundle, ...] = ()
     lock: LockSpec | None = None
+    plan_sha256: Sha256Hex | None = None
     notes: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
 

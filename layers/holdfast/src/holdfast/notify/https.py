@@ -27,8 +27,11 @@ class HttpsPostman:
         except ssl.SSLError as error:
             hint = "put the CA of the receiver into the secret's field ca when it is a private one"
             raise PermanentError("webhook_tls", f"{host}: {error}", hint=hint) from error
-        except (OSError, HTTPException) as error:
+        except OSError as error:
             raise TransientError("webhook_unavailable", f"{host}: {type(error).__name__}: {error}") from error
+        except HTTPException as error:
+            # Its words are the receiver's, which may say back the path that it was asked for.
+            raise TransientError("webhook_unavailable", f"{host}: {type(error).__name__}") from None
         finally:
             connection.close()
         _judge(host, status)
