@@ -13,12 +13,12 @@ from builders.stored_history import CLUSTER, keeping, store, then
 from holdfast.engine.catalog import list_backups, look_at_objects
 from holdfast.engine.holding import hold
 from holdfast.engine.indexing import index
-from holdfast.engine.removal import remove_unless_spared
-from holdfast.engine.retention import Applied, apply_retention, plan_retention
+from holdfast.engine.removal import ASKED, remove_unless_spared
+from holdfast.engine.retention import AT_ONCE, TRIES, Applied, apply_retention, plan_retention
 from holdfast.errors import PermanentError
 from holdfast.models.retention import RetentionPlan
 from holdfast.planning.catalog_key import catalog_key
-from holdfast.planning.naming import MANIFEST, backup_key, bundle_key
+from holdfast.planning.naming import MANIFEST, SNAPSHOT, backup_key, bundle_key
 from holdfast.storage.base import LockState, ObjectInfo
 from holdfast.storage.memory import MemoryBucket
 
@@ -173,3 +173,33 @@ def test_a_run_that_fails_after_its_backup_was_verified_says_that_the_backup_is_
     assert outcome.status == "failed"
     assert any("verified" in warning for warning in outcome.warnings)
     assert [each.state for each in look_at_objects(services.bucket, CLUSTER)] == ["verified"]
+
+
+def test_many_old_locks_keep_no_run_from_removing_what_is_newer() -> None:
+    """More than a run tries, as after the days of a lock were made fewer: the old ones end after the new ones."""
+    old = every(timedelta(minutes=1), AT_ONCE * TRIES + ASKED + 20, begin=BEGIN, cluster=CLUSTER)
+    free = every(timedelta(hours=1), 20, begin=BEGIN + 30 * DAY, cluster=CLUSTER)
+    services = keeping(*(each.model_copy(update={"raw_size": 0}) for each in (*old, *free)), keep_last=3)
+    for each in old:
+        services.bucket.hold(backup_key(CLUSTER, each.backup_id, SNAPSHOT))
+    BackupMachine(services).execute(CLUSTER, START)
+    assert ids(list_backups(services.bucket, CLUSTER))[::-1][:-1] == [*ids(old), *ids(free[-2:])]
+
+
+def test_one_that_the_catalogue_calls_sealed_and_that_is_verified_counts_as_verified() -> None:
+    backups = days(12)
+    services = keeping(*backups, keep_last=12)
+    for each in backups[:2]:
+        del services.bucket.objects[catalog_key(each)]
+        services.bucket.put(catalog_key(each.model_copy(update={"state": "sealed"})), b"")
+    assert going(services) == []
+    assert [each.state for each in planned(services).verdicts[-2:]] == ["verified"] * 2
+
+
+def test_the_newest_that_was_verified_and_is_called_sealed_keeps_the_floor_where_it_is() -> None:
+    backups = days(6)
+    services = keeping(*backups, keep_last=3)
+    newest = backups[-1]
+    del services.bucket.objects[catalog_key(newest)]
+    services.bucket.put(catalog_key(newest.model_copy(update={"state": "sealed"})), b"")
+    assert going(services) == ids(backups[:3])

@@ -6,7 +6,7 @@ from builders.backed_up import CLUSTER, one_backup, only_backup
 from builders.command_line import holdfast
 from builders.machine import BackupMachine
 from builders.services import START, MemoryServices, services_with
-from holdfast.planning.catalog_key import catalog_prefix
+from holdfast.planning.catalog_key import catalog_prefix, hold_key
 from holdfast.planning.naming import MANIFEST, SNAPSHOT, backup_key
 from holdfast.storage.faulty import Fault, FaultyBucket, access_denied
 
@@ -67,6 +67,10 @@ def test_a_leftover_is_listed_among_the_objects_only() -> None:
     services.bucket.remove([backup_key(CLUSTER, only_backup(services), MANIFEST)])
     forget(services)
     assert (states(services), states(services, "--objects")) == ([], ["unsealed"])
+    said = holdfast("backup", "list", CLUSTER, services=services).stdout
+    assert "yet" not in said
+    assert "note: of 1 backup there is something that the catalogue does not know" in said
+    services.bucket.objects.clear()
     assert holdfast("backup", "list", CLUSTER, services=services).stdout == "cluster prod-1 has no backups yet\n"
 
 
@@ -139,3 +143,12 @@ def test_whoever_may_not_see_locks_and_secrets_still_sees_the_backup() -> None:
     shown = holdfast("backup", "show", CLUSTER, backup, services=services)
     assert shown.code == 0
     assert "not allowed to see" in shown.stdout
+
+
+def test_latest_can_be_held_and_the_id_that_was_meant_is_told() -> None:
+    services = one_backup()
+    backup = only_backup(services)
+    ended = holdfast("backup", "hold", CLUSTER, "latest", "-o", "json", services=services)
+    assert (ended.code, ended.value["held"]) == (0, backup)
+    assert hold_key(CLUSTER, backup) in services.bucket.objects
+    assert holdfast("backup", "unhold", CLUSTER, "latest", services=services).code == 2

@@ -28,7 +28,7 @@ def list_of_backups(
     ] = False,
 ) -> None:
     """List a cluster's backups, the newest first."""
-    from holdfast.engine.catalog import look_at_objects, read_catalog
+    from holdfast.engine.catalog import backups_with_anything, look_at_objects, read_catalog
 
     session = session_of(context)
     reader = session.services.reader
@@ -39,15 +39,26 @@ def list_of_backups(
     else:
         catalog = read_catalog(reader, cluster)
         entries, notes = list(catalog.entries), _strangers(catalog.strangers)
-        empty = f"cluster {cluster} has no backups yet"
+        unknown = [] if entries else _unknown(cluster, len(backups_with_anything(reader, cluster)))
+        empty = f"the catalogue knows no backup of {cluster}" if unknown else f"cluster {cluster} has no backups yet"
+        notes += unknown
     # A removed cluster still has its backups; an id with neither is `cluster_unknown`.
-    if not entries:
+    if not entries and not notes:
         session.services.clusters.get(cluster)
     result(
         {"backups": entries, "notes": notes},
         lambda: [backup_table(entries) if entries else empty, *(f"note: {note}" for note in notes)],
         as_json=session.as_json,
     )
+
+
+def _unknown(cluster: str, number: int) -> list[str]:
+    """An empty catalogue may be a lost one, which must not read as if there were no backups."""
+    if not number:
+        return []
+    backups = "1 backup" if number == 1 else f"{number} backups"
+    look = f"holdfast backup list {cluster} --objects shows it, holdfast backup index {cluster} writes it down"
+    return [f"of {backups} there is something that the catalogue does not know: {look}"]
 
 
 def _strangers(keys: Sequence[str]) -> list[str]:

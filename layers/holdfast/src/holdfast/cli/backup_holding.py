@@ -22,13 +22,17 @@ BackupIdArgument = Annotated[str, typer.Argument(metavar="BACKUP", help="A backu
 def hold_backup(
     context: typer.Context,
     cluster: ClusterArgument,
-    backup: BackupIdArgument,
+    backup: Annotated[
+        str, typer.Argument(metavar="BACKUP", help='A backup\'s id, or "latest": the newest verified one.')
+    ],
     reason: Annotated[str, typer.Option(metavar="TEXT", help="Why, for whoever wants to release it.")] = "",
 ) -> None:
     """Keep a backup: from retention, and by legal holds from everybody where the store has Object Lock."""
+    from holdfast.cli.backup import chosen
     from holdfast.engine.holding import hold
 
     session = session_of(context)
+    backup = chosen(session, cluster, backup)
     kept = hold(session.services, cluster, backup, reason=reason)
     result(
         {"held": backup, **_reached(kept)},

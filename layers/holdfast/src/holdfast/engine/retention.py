@@ -158,7 +158,7 @@ def carry_out(
     plan = decided.plan
     removed: list[Verdict] = []
     spared: list[Spared] = []
-    going = plan.removals if at_most is None else plan.removals[: at_most * TRIES]
+    going = plan.removals if at_most is None else _tried(plan.removals, at_most * TRIES)
     for done, verdict in enumerate(going, start=1):
         if len(removed) == at_most or (until and services.clock() >= until):
             break
@@ -181,6 +181,11 @@ def carry_out(
         orphans=tuple(orphan for orphan, why in locked.items() if not why),
         freed=sum(verdict.size for verdict in removed),
     )
+
+
+def _tried(removals: Sequence[Verdict], number: int) -> Sequence[Verdict]:
+    """The oldest, and the newest: where the days of a lock were made fewer, the old ones end after the new ones."""
+    return removals if len(removals) <= number else (*removals[: number // 2], *removals[-(number // 2) :])
 
 
 def _refuse_without_floor(services: Services, decided: Decided) -> None:
