@@ -87,9 +87,16 @@ class Kept:
         self.control.client("secretsmanager").put_secret_value(SecretId=name, SecretString=other.keys)
         return replace(self, site=other)
 
-    def backup(self, at: datetime | None = None, on_phase: Callable[[str], None] = lambda _: None) -> Outcome:
+    def backup(
+        self,
+        at: datetime | None = None,
+        *,
+        on_phase: Callable[[str], None] = lambda _: None,
+        on_wait: Callable[[int], None] = lambda _: None,
+    ) -> Outcome:
         """`at` is the moment of the schedule, and with it of the backup."""
-        return BackupMachine(self.services, on_phase=on_phase).execute(self.cluster, at or datetime.now(UTC))
+        machine = BackupMachine(self.services, on_phase=on_phase, on_wait=on_wait)
+        return machine.execute(self.cluster, at or datetime.now(UTC))
 
     def holdfast(self, *arguments: str) -> Ended:
         return holdfast(*arguments, "-o", "json", services=self.services)

@@ -89,3 +89,22 @@ def test_a_backup_that_is_locked_after_the_plan_was_made_loses_nothing(four: tup
     keep.holdfast("retention", "apply", keep.cluster, "--digest", shown["digest"])
     assert keep.versions(backup_prefix(keep.cluster, ids[0])) == before
     assert keep.holdfast("backup", "verify", keep.cluster, ids[0], "--no-record").code == 0
+
+
+@pytest.mark.parametrize("mode", ["governance", "compliance"])
+def test_a_cluster_whose_file_says_lock_has_every_backup_locked_from_its_seal_on(
+    controlled: Control, site: Site, mode: str
+) -> None:
+    keep = kept(controlled, site, lock={"mode": mode, "days": 3}, retention={"keep_last": 1, "keep_at_least": 1})
+    now = datetime.now(UTC)
+    first, second = (str(keep.backup(now - timedelta(hours=hours)).backup_id) for hours in (2, 1))
+    assert [entry["state"] for entry in keep.listed()] == ["verified", "verified"]
+    for row in keep.protected(first):
+        if row["key"] == keep.manifest_key(first) or row["key"].endswith("snapshot.db.zst"):
+            assert row["mode"] == mode
+    stays, why = reasons(keep)[first]
+    assert (stays, "locked until" in why) == (True, True)
+    key = keep.manifest_key(second)
+    version = keep.client.head_object(Bucket=keep.snapshots, Key=key)["VersionId"]
+    with pytest.raises(ClientError, match="AccessDenied"):
+        keep.client.delete_object(Bucket=keep.snapshots, Key=key, VersionId=version)
