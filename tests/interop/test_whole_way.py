@@ -28,6 +28,7 @@ def test_a_backup_is_taken_listed_shown_verified_and_downloaded(keep: Kept, tmp_
     assert shown["manifest"]["snapshot"]["checksum"].startswith(kind)
     assert shown["manifest"]["snapshot"]["version_id"]
     assert shown["verification"]["database"]["live_keys"] == entry["live_keys"]
+    assert shown["signature"] == "valid"
 
     assert keep.holdfast("backup", "verify", keep.cluster, "latest").code == 0
     fetched = keep.holdfast("backup", "download", keep.cluster, "latest", str(tmp_path / "d"))
@@ -44,6 +45,24 @@ def test_what_was_downloaded_restores_into_an_etcd_with_the_same_keys(
     fetched = keep.holdfast("backup", "download", keep.cluster, "latest", str(tmp_path / "d"))
     with restore_throwaway(Path(fetched.value["path"]), tmp_path / "etcd") as restored:
         assert everything(restored) == everything(controlled.etcd)
+
+
+def test_a_doctored_manifest_is_refused_wherever_it_is_read(keep: Kept, tmp_path: Path) -> None:
+    backup = str(keep.backup().backup_id)
+    key = keep.manifest_key(backup)
+    manifest = json.loads(keep.services.reader.read(key)) | {"holdfast_version": "9.9.9"}
+    keep.services.writer.put(key, json.dumps(manifest).encode())
+    for arguments in (("verify",), ("download",)):
+        folder = (str(tmp_path / "d"),) if arguments == ("download",) else ()
+        ended = keep.holdfast("backup", *arguments, keep.cluster, backup, *folder)
+        assert (ended.code, ended.error["code"]) == (3, "manifest_signature_invalid")
+
+
+def test_a_store_that_knows_checksums_serves_who_wants_none(controlled: Control, localstack: Site) -> None:
+    keep = kept(controlled, localstack, storage={"checksums": "none", "conditional_puts": False})
+    assert keep.backup().status == "succeeded"
+    manifest = keep.holdfast("backup", "show", keep.cluster, "latest").value["manifest"]
+    assert manifest["snapshot"]["checksum"].startswith("etag:")
 
 
 def test_what_retention_lets_go_is_gone_with_every_version_and_nothing_else_is(controlled: Control, site: Site) -> None:
