@@ -87,6 +87,17 @@ def test_one_spec_that_cannot_be_read_hides_no_other_from_that_look() -> None:
         apply_cluster(services, stored_in("other", folder="prod-1"))
 
 
+@pytest.mark.parametrize("endpoint", ["https://S3.Lab.example.com", "https://s3.lab.example.com:443/"])
+def test_one_store_under_two_spellings_is_one(endpoint: str) -> None:
+    own = {"bucket": "snapshots-1", "secrets_bucket": "secrets-1"}
+    keys = {"credentials": "holdfast-store/lab", "secrets_credentials": "holdfast-store-secrets/lab"}
+    services = services_with(stored_in("prod-1", endpoint="https://s3.lab.example.com", **own, **keys))
+    for name in keys.values():
+        services.credentials.put(name, '{"access_key": "a", "secret_key": "b"}')
+    other = stored_in("other", endpoint=endpoint, folder="prod-1", **own, **keys)
+    assert refused(services, other) == "storage_shared"
+
+
 def test_the_same_folder_may_hold_many_clusters() -> None:
     services = services_with(stored_in("other", folder="team/etcd"))
     services.credentials.put("holdfast/prod-1/etcd", client_secret())
