@@ -10,7 +10,7 @@ from builders.history import BEGIN, entry, every, ids
 from builders.machine import BackupMachine
 from builders.services import START, Clock, MemoryServices
 from builders.stored_history import CLUSTER, keeping, store, then
-from holdfast.engine.catalog import list_backups, look_at_objects
+from holdfast.engine.catalog import list_backups, look_at_objects, read_catalog
 from holdfast.engine.holding import hold
 from holdfast.engine.indexing import index
 from holdfast.engine.removal import ASKED, remove_unless_spared
@@ -203,3 +203,22 @@ def test_the_newest_that_was_verified_and_is_called_sealed_keeps_the_floor_where
     del services.bucket.objects[catalog_key(newest)]
     services.bucket.put(catalog_key(newest.model_copy(update={"state": "sealed"})), b"")
     assert going(services) == ids(backups[:3])
+
+
+def test_a_bucket_that_locks_whatever_is_put_into_it_fails_no_run() -> None:
+    """A rule of the bucket locks the names of the catalogue too: what is superseded goes when its lock has ended."""
+    services = keeping(keep_last=3)
+    put, until = services.bucket.put, services.clock() + 30 * DAY
+
+    def and_locked(key: str, body: bytes, *, content_type: str = "application/json") -> str | None:
+        version = put(key, body, content_type=content_type)
+        services.bucket.lock(key, "governance", until)
+        return version
+
+    services.bucket.put = and_locked  # type: ignore[method-assign]
+    outcome = BackupMachine(services).execute(CLUSTER, START)
+    assert (outcome.status, outcome.error) == ("succeeded", None)
+    assert len(read_catalog(services.bucket, CLUSTER).superseded) == 1
+    services.clock.advance(31 * DAY)
+    applied(services)
+    assert read_catalog(services.bucket, CLUSTER).superseded == ()

@@ -124,3 +124,13 @@ def remove_backup(services: Services, cluster_id: str, backup: str, *, once_lock
 def remove_orphan(services: Services, cluster_id: str, backup: str) -> str:
     """The secrets that are left alone: why they stay, "" when they are gone."""
     return _unlocked(remove_secrets, services, cluster_id, backup)
+
+
+def remove_superseded(services: Services, keys: Iterable[str]) -> None:
+    """Names of the catalogue that tell less than others. One stays that a rule of the bucket locks with all else."""
+    for key in keys:
+        try:
+            services.remover.remove([key])
+        except RefusedError as error:
+            if error.code != "object_locked":
+                raise

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from functools import partial
 
 from holdfast.engine.progress import enter
-from holdfast.engine.removal import locks_of, remove_orphan, remove_unless_spared
+from holdfast.engine.removal import locks_of, remove_orphan, remove_superseded, remove_unless_spared
 from holdfast.engine.retention_seen import as_they_are, left_by_removals, look_before_deciding
 from holdfast.engine.secrets import orphans_among
 from holdfast.engine.services import Services
@@ -171,7 +171,7 @@ def carry_out(
         else:
             removed.append(verdict)
         progress(done, len(going))
-    services.remover.remove(decided.superseded[:at_most])
+    remove_superseded(services, decided.superseded[:at_most])
     locked = {orphan: remove_orphan(services, plan.cluster_id, orphan) for orphan in plan.orphans[:at_most]}
     spared += [Spared(backup_id=orphan, reason=why) for orphan, why in locked.items() if why]
     return Applied(
