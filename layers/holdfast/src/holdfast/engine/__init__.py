@@ -1,1 +1,1 @@
-"""Use-cases. They know contracts and pure decisions, never an adapter; wiring.py puts the two together."""
+"""Use-cases. They know contracts and pure decisions, never an adapter; wiring/ puts the two together."""

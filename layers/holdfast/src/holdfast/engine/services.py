@@ -1,4 +1,4 @@
-"""What use-cases are given. wiring.py builds it from AWS, tests build it from the shipped doubles."""
+"""What use-cases are given. wiring/ builds it from AWS, tests build it from the shipped doubles."""
 
 from collections.abc import Callable
 from datetime import datetime

@@ -9,13 +9,12 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from holdfast.credentials.base import CredentialStore
-from holdfast.errors import PermanentError
 from holdfast.etcd.base import EtcdCluster
 from holdfast.executions.base import Executions
 from holdfast.identity.base import Identity
 from holdfast.models.cluster import EtcdTransport, KubernetesTransport, NodeTransport, SshTransport, SsmTransport
 from holdfast.models.credentials import EtcdTls
-from holdfast.models.storage import Side, StorageSpec
+from holdfast.models.storage import StorageSpec
 from holdfast.notify.base import Notifier, Postman
 from holdfast.schedules.base import Schedules
 from holdfast.settings import Settings
@@ -23,15 +22,14 @@ from holdfast.signing.base import Signing
 from holdfast.state.base import ClusterRegistry, FreshnessNotes, Leases, Runs
 from holdfast.storage.base import ObjectLocks, ObjectReader, ObjectRemover, ObjectWriter, UploadGrants
 from holdfast.transports.base import Transport
+from holdfast.wiring.stores import WiredStores
 
 if TYPE_CHECKING:
     import boto3
 
-    from holdfast.models.storage import StoreKeys
     from holdfast.planning.runbook import Buckets
     from holdfast.storage.probing import StoreProbe
     from holdfast.storage.routing import RoutedBucket
-    from holdfast.storage.s3_stores import OpenStore, S3Stores
 
 
 def _utc_now() -> datetime:
@@ -132,121 +130,42 @@ class AwsServices:
         return DynamoFreshnessNotes(self._dynamodb, self._settings.require("table"))
 
     @cached_property
-    def _stores(self) -> "S3Stores":
-        from holdfast.storage.s3_stores import S3Stores
+    def _stores(self) -> WiredStores:
+        return WiredStores(
+            self._settings,
+            self._session,
+            clusters=lambda: self.clusters,
+            keys=lambda name: self.credentials.store_keys(name),
+            endpoint_url=self._endpoint_url,
+        )
 
-        return S3Stores(self._session, self._store_keys, endpoint_url=self._endpoint_url)
-
-    def _store_keys(self, name: str) -> "StoreKeys":
-        return self.credentials.store_keys(name)
-
-    @cached_property
+    @property
     def storage_of(self) -> Callable[[str], StorageSpec]:
-        from holdfast.storage.routing import KnownSpecs
-
-        return KnownSpecs(self._storage_of)
-
-    def _storage_of(self, cluster_id: str) -> StorageSpec:
-        """The cluster's own or the installation's. A cluster that was removed has none of its own any more."""
-        try:
-            own = self.clusters.get(cluster_id).storage
-        except PermanentError as error:
-            if error.code != "cluster_unknown":
-                raise
-            own = None
-        return own or self._settings.storage
-
-    def _side(self, side: Side) -> Callable[[str], "OpenStore"]:
-        """Where a cluster has that side's objects. Asks for the settings now, so that a missing one is named early."""
-        own_bucket = self._settings.require(f"{side}_bucket")
-        self._settings.require("table")
-        return lambda cluster_id: self._stores.open(self.storage_of(cluster_id), side, own_bucket)
-
-    def _bucket(self, side: Side) -> "RoutedBucket":
-        from holdfast.storage.routing import Place, RoutedBucket
-
-        open_store = self._side(side)
-
-        def place_of(cluster_id: str) -> Place[Any]:
-            store = open_store(cluster_id)
-            return Place(store.bucket, store.folder)
-
-        return RoutedBucket(place_of)
-
-    def _grants(self, side: Side) -> UploadGrants:
-        from holdfast.storage.routing import Place, RoutedGrants
-
-        open_store = self._side(side)
-
-        def place_of(cluster_id: str) -> Place[UploadGrants]:
-            store = open_store(cluster_id)
-            return Place(store.grants, store.folder)
-
-        return RoutedGrants(place_of)
-
-    @cached_property
-    def _snapshots(self) -> "RoutedBucket":
-        return self._bucket("snapshots")
-
-    @cached_property
-    def _secrets(self) -> "RoutedBucket":
-        return self._bucket("secrets")
-
-    def _locks(self, side: Side) -> ObjectLocks:
-        from holdfast.storage.routing import Place, RoutedLocks
-
-        open_store = self._side(side)
-
-        def place_of(cluster_id: str) -> Place[ObjectLocks]:
-            store = open_store(cluster_id)
-            return Place(store.locks, store.folder)
-
-        return RoutedLocks(place_of)
-
-    @cached_property
-    def locks(self) -> ObjectLocks:
-        return self._locks("snapshots")
-
-    @cached_property
-    def secrets_locks(self) -> ObjectLocks:
-        return self._locks("secrets")
-
-    @cached_property
-    def grants(self) -> UploadGrants:
-        return self._grants("snapshots")
-
-    @cached_property
-    def secrets_grants(self) -> UploadGrants:
-        return self._grants("secrets")
+        return self._stores.storage_of
 
     @property
     def default_storage(self) -> StorageSpec:
         return self._settings.storage
 
-    @cached_property
-    def store_probe(self) -> "StoreProbe":
-        from holdfast.storage.s3_probing import S3Probe
-
-        own: dict[Side, str] = {
-            "snapshots": self._settings.require("snapshots_bucket"),
-            "secrets": self._settings.require("secrets_bucket"),
-        }
-        return S3Probe(self._stores, own, self._stores.kms_client)
-
     @property
     def buckets(self) -> "Callable[[str], Buckets]":
-        from holdfast.planning.runbook import buckets_of
+        return self._stores.names
 
-        own = self._settings.require("snapshots_bucket"), self._settings.require("secrets_bucket")
-        return lambda cluster_id: buckets_of(self.storage_of(cluster_id), *own)
+    @cached_property
+    def store_probe(self) -> "StoreProbe":
+        return self._stores.probe()
 
-    @property
-    def secrets_reader(self) -> ObjectReader:
-        return self._secrets
+    @cached_property
+    def copies(self) -> Callable[[str], ObjectReader | None]:
+        return self._stores.copies()
 
-    @property
-    def secrets_remover(self) -> ObjectRemover:
-        return self._secrets
+    @cached_property
+    def _snapshots(self) -> "RoutedBucket":
+        return self._stores.bucket("snapshots")
+
+    @cached_property
+    def _secrets(self) -> "RoutedBucket":
+        return self._stores.bucket("secrets")
 
     @property
     def reader(self) -> ObjectReader:
@@ -259,6 +178,30 @@ class AwsServices:
     @property
     def remover(self) -> ObjectRemover:
         return self._snapshots
+
+    @property
+    def secrets_reader(self) -> ObjectReader:
+        return self._secrets
+
+    @property
+    def secrets_remover(self) -> ObjectRemover:
+        return self._secrets
+
+    @cached_property
+    def locks(self) -> ObjectLocks:
+        return self._stores.locks("snapshots")
+
+    @cached_property
+    def secrets_locks(self) -> ObjectLocks:
+        return self._stores.locks("secrets")
+
+    @cached_property
+    def grants(self) -> UploadGrants:
+        return self._stores.grants("snapshots")
+
+    @cached_property
+    def secrets_grants(self) -> UploadGrants:
+        return self._stores.grants("secrets")
 
     @cached_property
     def credentials(self) -> CredentialStore:
@@ -289,24 +232,6 @@ class AwsServices:
     @cached_property
     def changes(self) -> Executions:
         return self._executions("restore_machine_arn")
-
-    @cached_property
-    def copies(self) -> Callable[[str], ObjectReader | None]:
-        from holdfast.storage.routing import Place, RoutedBucket
-        from holdfast.storage.s3 import S3Bucket
-        from holdfast.storage.s3_client import s3_client
-
-        name, region = self._settings.copy_bucket, self._settings.copy_region or None
-        if not name:
-            return lambda _: None
-        client = s3_client(self._session, endpoint_url=self._endpoint_url, region=region)
-        bucket = S3Bucket(client, name, checksums=self._settings.storage.checksums)
-
-        def copy_of(cluster_id: str) -> ObjectReader | None:
-            spec = self.storage_of(cluster_id)
-            return None if spec.bucket else RoutedBucket(lambda _: Place(bucket, spec.folder or ""))
-
-        return copy_of
 
     @cached_property
     def signing(self) -> Signing:
