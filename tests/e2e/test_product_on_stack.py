@@ -118,7 +118,7 @@ def test_a_run_removes_what_the_rule_lets_go_from_both_buckets_but_what_is_held_
     lay(services.writer, secrets, [*history, at(BEGIN + 3 * DAY, "unsealed")])
     until = now().replace(microsecond=0) + DAY
     services.locks.lock(backup_key("pruned", locked.backup_id, SNAPSHOT), "governance", until)
-    secrets.put(bundle_key("pruned", at(BEGIN - DAY).backup_id, "n1"), b"alone")
+    secrets.put(bundle_key("pruned", at(BEGIN + DAY / 2).backup_id, "n1"), b"alone")
     ended = product.run("pruned")
     assert ended["status"] == "SUCCEEDED", ended.get("cause")
     made = json.loads(ended["output"])["backup_id"]
