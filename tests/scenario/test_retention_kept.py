@@ -15,7 +15,8 @@ from holdfast.engine.holding import hold
 from holdfast.engine.indexing import index
 from holdfast.engine.removal import ASKED, remove_unless_spared
 from holdfast.engine.retention import AT_ONCE, TRIES, Applied, apply_retention, plan_retention
-from holdfast.errors import PermanentError
+from holdfast.engine.retention_seen import ONE_BY_ONE
+from holdfast.errors import PermanentError, RefusedError
 from holdfast.models.retention import RetentionPlan
 from holdfast.planning.catalog_key import catalog_key
 from holdfast.planning.naming import MANIFEST, SNAPSHOT, backup_key, bundle_key
@@ -222,3 +223,18 @@ def test_a_bucket_that_locks_whatever_is_put_into_it_fails_no_run() -> None:
     services.clock.advance(31 * DAY)
     applied(services)
     assert read_catalog(services.bucket, CLUSTER).superseded == ()
+
+
+def test_a_floor_of_many_backups_is_looked_at_before_each_removal_too() -> None:
+    backups = days(ONE_BY_ONE + 20)
+    services = keeping(*backups, keep_last=1, keep_at_least=ONE_BY_ONE + 10)
+    del services.bucket.objects[backup_key(CLUSTER, backups[-1].backup_id, SNAPSHOT)]
+    assert going(services) == ids(backups[:9])
+
+    def vanishes() -> None:
+        del services.bucket.objects[backup_key(CLUSTER, backups[-2].backup_id, MANIFEST)]
+
+    with pytest.raises(RefusedError, match="retention_plan_changed"):
+        applied(services, then(vanishes))
+    assert set(ids(backups[1:])) <= set(ids(look_at_objects(services.bucket, CLUSTER)))
+    assert list(applied(services).removed) == ids(backups[1:8])
