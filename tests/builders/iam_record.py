@@ -103,9 +103,14 @@ def _parsed(document: Any) -> Mapping[str, Any]:
 
 
 def _paired(owner: str, documents: list[Mapping[str, Any]]) -> Iterator[tuple[Grant, str]]:
+    """Statements that the stack leaves out, since their condition does not hold, grant nothing there."""
     declared: list[Statement] = [each for each in statements() if each.owner == owner]
     real = [each for document in documents for each in as_list(document["Statement"]) if each["Effect"] == "Allow"]
-    for statement, deployed in zip(declared, real, strict=True):
+    for statement in declared:
+        if statement.optional and (not real or tuple(as_list(real[0]["Action"])) != statement.actions):
+            continue
+        deployed = real.pop(0)
+        assert tuple(as_list(deployed["Action"])) == statement.actions, owner
         for resource, pattern in zip(statement.resources, as_list(deployed["Resource"]), strict=True):
             for action in statement.actions:
                 yield Grant(owner, action, text_of(resource)), pattern

@@ -67,7 +67,8 @@ def functions() -> dict[str, Function]:
 
 @dataclass(frozen=True)
 class Statement:
-    """One statement of a policy; `owner` is the role, managed policy or bucket policy that has it."""
+    """One statement of a policy; `owner` is the role, managed policy or bucket policy that has it. `optional`: the
+    stack has it under a condition only."""
 
     owner: str
     actions: tuple[str, ...]
@@ -75,6 +76,7 @@ class Statement:
     condition: Mapping[str, Any]
     effect: str = "Allow"
     sid: str = ""
+    optional: bool = False
 
 
 def statements() -> Iterator[Statement]:
@@ -105,7 +107,9 @@ def _statements(owner: str, document: Mapping[str, Any]) -> Iterator[Statement]:
     for declared in document["Statement"]:
         each = declared["Fn::If"][1] if "Fn::If" in declared else declared
         actions, wanted = _many(each["Action"]), _many(each["Resource"])
-        yield Statement(owner, actions, wanted, each.get("Condition", {}), each["Effect"], each.get("Sid", ""))
+        yield Statement(
+            owner, actions, wanted, each.get("Condition", {}), each["Effect"], each.get("Sid", ""), "Fn::If" in declared
+        )
 
 
 def _many(value: Any) -> tuple[Any, ...]:
