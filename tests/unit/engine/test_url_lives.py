@@ -13,6 +13,7 @@ from builders.services import START, MemoryServices, services_with
 from holdfast.engine.backup import load_plan, start, take_snapshot
 from holdfast.engine.node_snapshot import RENEWED, URL_LIFE_S, URLS
 from holdfast.engine.restore.steps import StepWork
+from holdfast.models.command import Command
 from holdfast.models.run import BackupRequest, BackupState
 from holdfast.planning.naming import run_key
 
@@ -90,6 +91,25 @@ def test_the_list_leads_to_the_next_list(at_work: tuple[MemoryServices, BackupSt
         assert answer.status == 200
         url = answer.body.decode().splitlines()[-1].removeprefix("renew ")
     assert services.grants.receive(answer.body.decode().splitlines()[0], b"a part").status == 200
+
+
+def test_a_node_is_told_where_the_urls_of_its_list_may_lead() -> None:
+    """The list lies in the bucket; what the node is told comes another way."""
+    services = services_with(nodes_spec())
+    told: list[tuple[str, list[str]]] = []
+
+    def note(_: str, command: Command) -> None:
+        if "plan_url" in command.secrets:
+            (key,) = (each for each in services.bucket.objects if each.endswith(URLS))
+            told.append((command.values["only_below"], services.bucket.read(key).decode().splitlines()))
+
+    nodes = DoubledNodes(services)
+    nodes.on_command = note
+    services.transport = nodes.transport()
+    assert run(services).status == "succeeded"
+    ((below, lines),) = told
+    assert below.endswith(f"/{CLUSTER}/")
+    assert all(line.removeprefix("renew ").startswith(below) for line in lines)
 
 
 def test_the_lists_of_one_upload_are_for_the_same_upload(at_work: tuple[MemoryServices, BackupState]) -> None:

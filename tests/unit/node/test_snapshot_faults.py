@@ -1,5 +1,6 @@
 """What goes wrong while node/snapshot.sh works: it names the reason, and nothing of its work stays behind."""
 
+import json
 import os
 import signal
 import ssl
@@ -302,6 +303,35 @@ def test_more_parts_than_urls_are_not_sent(dash: SnapshotNode, client: Any, buck
 def test_a_list_without_urls_is_refused(dash: SnapshotNode, upload: WaitingUpload, lines: list[str]) -> None:
     upload.lines = lines * 6
     assert dash.program(upload).run().code == "upload_plan_invalid"
+
+
+ELSEWHERE = {
+    "another host": "http://127.0.0.1:1/{bucket}/c/b/snapshot.db.zst?X-Amz-Signature=1",
+    "another bucket": "{store}/others/c/b/snapshot.db.zst?X-Amz-Signature=1",
+    "another cluster": "{store}/{bucket}/d/b/snapshot.db.zst?X-Amz-Signature=1",
+    "up and away": "{store}/{bucket}/c/../../others/k?X-Amz-Signature=1",
+    "up and away, as curl reads it": "{store}/{bucket}/c/%2e%2E/k?X-Amz-Signature=1",
+}
+
+
+@pytest.mark.parametrize("name", ELSEWHERE)
+def test_a_list_that_somebody_wrote_over_has_the_snapshot_sent_nowhere(
+    dash: SnapshotNode, bucket: str, s3_url: str, name: str
+) -> None:
+    with fault_proxy(s3_url) as proxy:
+        upload = WaitingUpload(client_of(proxy.url), bucket)
+        upload.lines = [ELSEWHERE[name].format(store=proxy.url, bucket=bucket)] * 6
+        ended = dash.program(upload, only_below=f"{proxy.url}/{bucket}/c/").run()
+        sent = [each for each in proxy.requests if each.startswith("PUT") and "upload.txt" not in each]
+    assert ended.code == "upload_plan_invalid"
+    assert "Signature" not in json.dumps(ended.report)
+    assert sent == []
+
+
+def test_a_list_of_this_clusters_urls_is_followed(dash: SnapshotNode, upload: WaitingUpload, bucket: str) -> None:
+    below = upload.lines[0].partition("/c/b/")[0] + "/c/"
+    assert dash.program(upload, only_below=below).run().exit_code == 0
+    assert upload.complete()
 
 
 def test_a_curl_that_refuses_an_option_is_too_old(dash: SnapshotNode, upload: WaitingUpload) -> None:

@@ -76,6 +76,12 @@ def snapshot_by_node(
     return state.model_copy(update={"pending": None, "snapshot": snapshot, "notes": notes})
 
 
+def _cluster_at(url: str) -> str:
+    """Where a cluster's objects begin, of the URL of a list of its runs. Whoever writes into the bucket may write that
+    list over, and must not have the snapshot sent to a place of his."""
+    return url.partition("?")[0].rpartition("/runs/")[0] + "/"
+
+
 def _report(node: str, looked: Looked) -> SnapshotReport | None:
     """None while the node is at work."""
     if node in looked.failed:
@@ -156,7 +162,8 @@ class _Work:
         else:
             command = self._driver.snapshot(self._survey, member_id=plan.member.member_id, **sizes)
         url = self._services.grants.read_url(self._urls, expires_s=URL_LIFE_S)
-        values = {**command.values, **values_of(self._services.grants.url_use(self._urls))}
+        use = values_of(self._services.grants.url_use(self._urls))
+        values = {**command.values, **use, "only_below": _cluster_at(url.get_secret_value())}
         return Command(command.script, values, {"plan_url": url}, command.timeout_s)
 
     def _saved(self, *, host: bool) -> str:

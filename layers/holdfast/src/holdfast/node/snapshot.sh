@@ -5,6 +5,7 @@
 # Variables: how (container, host, file), etcd_name, host_data_dir, data_dir, endpoint, ca, cert, key_file, member_id
 # (decimal, empty: do not check), file, expected_bytes, part_bytes; secret: plan_url, a text whose line N is the URL of
 # part N, and whose last line is "renew URL": where a text of the same form with fresh URLs is. Everything lies in ./work but the file that etcdctl writes inside its container.
+# The text lies in a bucket that others may write to: only_below is what each of its URLs begins with.
 FRAME=4194304 BLOCK=131072
 started=$(date +%s)
 saved="" container_saved="" saving=0 jobs="" parts=0
@@ -40,6 +41,15 @@ enough_space() {
 		give_up node_disk_short "$host_data_dir has $there bytes free; the snapshot of $expected_bytes is written there first"
 }
 
+listed_url() { # URL: of this cluster's objects, as curl will ask for it, or somebody else wrote the list
+	checked_url "$1"
+	case ${1%%\?*} in
+	*/../* | */./* | *%2[eE]*) ;;
+	"${only_below:-}"*) return ;;
+	esac
+	give_up upload_plan_invalid "the list of upload URLs leads elsewhere, to $(host_of "$1")"
+}
+
 fetch_plan() {
 	checked_url "$plan_url"
 	exchange "$plan_url" work/plan "" "the list of upload URLs"
@@ -58,7 +68,7 @@ renew() { # URLs live for minutes: whoever looks at this step puts fresh ones in
 		nap=$!
 		wait $nap
 		url=$(sed -n 's/^renew //p' work/urls)
-		(checked_url "$url") 9>/dev/null || return
+		(listed_url "$url") 9>/dev/null || return
 		request "$url" work/renewed ""
 		# What is no whole list changes nothing: the next look may bring one.
 		[ "$curl_code:$http" = 0:200 ] && [ "$(grep -c '^http' work/renewed.answer)" -eq "$plan_lines" ] &&
@@ -162,7 +172,7 @@ send_part() { # BYTES: the first ones of what is pending, while the next ones ar
 	} 2>work/tool || failed $? work/tool node_tool_failed "cutting part $parts"
 	held=$((held - $1))
 	url=$(sed -n "$parts{p;q;}" work/urls)
-	checked_url "$url"
+	listed_url "$url"
 	send "work/part.$parts" "$url" "part $parts" 9>"work/failure.$parts" 3<&- 4>&- &
 	eval "upload_$((parts % 2))=$!"
 	jobs="$jobs $!"
