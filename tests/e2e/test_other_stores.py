@@ -1,4 +1,4 @@
-"""A backup into a store that is not the stack's, by the deployed functions with IAM enforced, with keys of its own."""
+"""Backups into stores that are not the stack's, by the deployed functions with IAM enforced: with keys, by a role."""
 
 import json
 from collections.abc import Iterator
@@ -16,6 +16,13 @@ from holdfast.engine.verification import load_report
 from holdfast.local import stack
 from holdfast.local.pki import CertificateAuthority, issue_ca
 
+ACCOUNT = "000000000000"
+ROLES = {side: f"arn:aws:iam::{ACCOUNT}:role/store-{side}" for side in ("snapshots", "secrets")}
+ALLOWED = {
+    "StoreCredentials": "yes",
+    "StoreRoleArns": ROLES["snapshots"],
+    "SecretsStoreRoleArns": ROLES["secrets"],
+}
 KMS = {"kind": "kms", "key": "the-key", "secrets_key": "the-other-key"}
 _MINE = ("x-amz-server-side-encryption-aws-kms-key-id", "the-key")
 # What a bucket policy demands of whatever makes an object. Parts and completions name nothing, as S3 has it.
@@ -29,7 +36,7 @@ DEMANDS = [
 def product(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Product]:
     home = embedded.home(tmp_path_factory.mktemp("product"), TEMPLATE)
     with etcd_from_real_snapshot(tmp_path_factory.mktemp("source")) as etcd:
-        info = stack.up(home, lambda _line: None, iam="enforce", parameters={"StoreCredentials": "yes"})
+        info = stack.up(home, lambda _line: None, iam="enforce", parameters=ALLOWED)
         try:
             yield product_on(info, etcd, home.iam_log)
         finally:
@@ -83,3 +90,53 @@ def test_a_backup_goes_into_a_store_with_keys_of_its_own_under_a_private_authori
     assert f"team/etcd/away/{entry.backup_id}/manifest.json" in keys
     assert keys_below(product.client("s3"), product.bucket, "away/") == []
     assert not [fault for fault in DEMANDS if fault.met]
+
+
+def store_role(product: Product, side: str, bucket: str, external_id: str) -> None:
+    iam = product.client("iam")
+    trust = {
+        "Version": "2012-10-17",
+        "Statement": [
+            {
+                "Effect": "Allow",
+                "Principal": {"AWS": f"arn:aws:iam::{ACCOUNT}:root"},
+                "Action": "sts:AssumeRole",
+                "Condition": {"StringEquals": {"sts:ExternalId": external_id}},
+            }
+        ],
+    }
+    everything = {
+        "Version": "2012-10-17",
+        "Statement": [
+            {"Effect": "Allow", "Action": "s3:*", "Resource": [f"arn:aws:s3:::{bucket}", f"arn:aws:s3:::{bucket}/*"]}
+        ],
+    }
+    name = ROLES[side].rpartition("/")[2]
+    iam.create_role(RoleName=name, AssumeRolePolicyDocument=json.dumps(trust))
+    iam.put_role_policy(RoleName=name, PolicyName="store", PolicyDocument=json.dumps(everything))
+
+
+def test_a_backup_goes_into_another_bucket_by_a_role_that_the_stack_may_assume(product: Product) -> None:
+    s3 = product.client("s3")
+    buckets = {}
+    for side in ROLES:
+        buckets[side] = f"another-{side}"
+        where = {"LocationConstraint": product.info.region}
+        s3.create_bucket(Bucket=buckets[side], CreateBucketConfiguration=where)
+        # LocalStack 4.14.0 answers 500 to a removal of the version "null", which is all that a bucket without has.
+        s3.put_bucket_versioning(Bucket=buckets[side], VersioningConfiguration={"Status": "Enabled"})
+        store_role(product, side, buckets[side], "lab-7")
+    storage = {
+        "region": product.info.region,
+        "bucket": buckets["snapshots"],
+        "secrets_bucket": buckets["secrets"],
+        "role": {"arn": ROLES["snapshots"], "external_id": "lab-7"},
+        "secrets_role": {"arn": ROLES["secrets"], "external_id": "lab-7"},
+    }
+    product.apply("by-role", storage=storage)
+    ended = product.run("by-role")
+    assert ended["status"] == "SUCCEEDED", ended
+    (entry,) = list_backups(product.services.reader, "by-role")
+    assert entry.state == "verified"
+    assert f"by-role/{entry.backup_id}/manifest.json" in keys_below(s3, buckets["snapshots"], "by-role/")
+    assert keys_below(s3, product.bucket, "by-role/") == []
