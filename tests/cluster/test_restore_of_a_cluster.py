@@ -14,7 +14,9 @@ from builders.real_restore import Restoring, skip_unless_allowed
 from builders.runbook_reader import RunbookReader
 from builders.waiting import wait_for
 from cluster.test_backup_of_a_cluster import run, spec_for
+from holdfast.engine.catalog import load_manifest
 from holdfast.engine.clusters import apply_cluster
+from holdfast.engine.signing import public_half
 from holdfast.local.stack import StackInfo
 from holdfast.planning.naming import RUNBOOK, backup_key
 from holdfast.wiring import AwsServices
@@ -70,6 +72,7 @@ def assert_restored(there: Restoring, run_id: str, kept: str, made: str) -> None
         assert there.kept_data(node)
         assert there.plaintext(node) == ""
     there.services.leases.acquire(there.spec_id, "e2e", now=there.services.clock(), expires_at=there.services.clock())
+    there.services.leases.release(there.spec_id, "e2e")
 
 
 @pytest.mark.parametrize("mode", ["etcd", "full", "one-first"])
@@ -133,15 +136,22 @@ def test_a_control_plane_that_is_down_altogether_is_restored(there: Restoring) -
 
 
 def test_the_page_beside_a_backup_brings_a_lost_control_plane_back(there: Restoring, tmp_path: Path) -> None:
-    """With nothing of Holdfast: its blocks as they stand, `aws`, and a shell of root on each node."""
+    """With nothing of Holdfast but its public key: the page's blocks as they stand, `aws`, and a shell of root on each
+    node."""
     backup, kept, made = changed_since(there)
     page = there.services.reader.read(backup_key(there.spec_id, backup, RUNBOOK)).decode()
     destroy(there)
     reader = RunbookReader(page, tmp_path, there.cluster.ssh_config, there.info.environment)
 
-    size, body, trailer = reader.prepare().splitlines()[-3:]
-    assert int(size) > 1 << 20
+    key = tmp_path / "holdfast-restore" / "signing-key.pem"
+    key.parent.mkdir()
+    key.write_text(public_half(there.services.signing).public_key)
+    shown = reader.prepare().splitlines()
+    at = next(number for number, line in enumerate(shown) if line.isdigit())
+    size, body, trailer = shown[at : at + 3]
+    assert int(size) == load_manifest(there.services.reader, there.spec_id, backup)[0].snapshot.raw_size
     assert body.split()[0] == trailer
+    assert "Verified OK" in shown
     said = reader.steps()
 
     assert len({tuple(each["members"]) for each in said["rebuild"].values()}) == 1
