@@ -147,6 +147,7 @@ def test_another_key_is_another_step(reached: Reached) -> None:
 def test_a_step_on_a_node_that_was_rebooted_is_lost_and_then_starts_anew(reached: Reached) -> None:
     key, command = (key := reached.key()), reached.counted(key, f"{HOLD}echo done\n")
     handle = reached.started(key, command)
+    wait_for(lambda: reached.starts(key) == 1, "the script's first line")
     reached.reboot()
     error = refusal(lambda: reached.finish(key, command, handle))
     assert (type(error), error.code) == (TransientError, "node_step_lost")

@@ -4,7 +4,8 @@
 #
 # Variables: how (container, host, file), etcd_name, host_data_dir, data_dir, endpoint, ca, cert, key_file, member_id
 # (decimal, empty: do not check), file, expected_bytes, part_bytes; secret: plan_url, a text whose line N is the URL of
-# part N, and whose last line is "renew URL": where a text of the same form with fresh URLs is. Everything lies in ./work but the file that etcdctl writes inside its container.
+# part N, and whose last line is "renew URL": where a text of the same form with fresh URLs is. Everything lies in ./work
+# but the file that etcdctl writes inside its container.
 # The text lies in a bucket that others may write to: only_below is what each of its URLs begins with.
 FRAME=4194304 BLOCK=131072
 started=$(date +%s)
@@ -215,7 +216,9 @@ compress() { # and send as soon as a part is full
 	mkfifo work/object || give_up node_tool_failed "mkfifo"
 	sha256 <work/object >work/object.sha256 &
 	object_job=$! jobs="$jobs $!"
-	exec 3<work/snapshot.db 4>work/object
+	# For both ways: to open a pipe for writing alone waits for its reader, and in some shells a child that ends
+	# meanwhile interrupts that, which ends the script.
+	exec 3<work/snapshot.db 4<>work/object
 	: >work/pending
 	: >work/entries
 	raw=0 size=0 held=0 frames=0
