@@ -4,7 +4,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -35,10 +34,8 @@ def daemons_of(folder: Path) -> list[str]:
     return seen_in_processes(told)
 
 
-def test_it_is_ready_in_seconds_and_gone_when_the_block_ends(gateway: CephGateway, tmp_path: Path) -> None:
-    started = time.monotonic()
+def test_it_has_three_daemons_and_is_gone_when_the_block_ends(gateway: CephGateway, tmp_path: Path) -> None:
     with ceph_gateway(tmp_path / "c"):
-        assert time.monotonic() - started < 20
         assert len(daemons_of(tmp_path / "c")) == 3
     assert daemons_of(tmp_path / "c") == []
 
