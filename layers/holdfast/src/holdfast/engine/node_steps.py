@@ -8,7 +8,8 @@ from pydantic import BaseModel, ValidationError
 
 from holdfast.errors import HoldfastError, PermanentError, TransientError
 from holdfast.models.command import Command, CommandResult
-from holdfast.models.node import NodeStep, StepFailure, plain
+from holdfast.models.node import NodeStep, StepFailure
+from holdfast.models.words import plain
 from holdfast.planning import node_failures, restore_failures
 from holdfast.planning.naming import step_key
 from holdfast.transports.base import Running, Transport

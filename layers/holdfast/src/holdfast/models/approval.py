@@ -5,7 +5,7 @@ from typing import Annotated
 from pydantic import Field, StringConstraints
 
 from holdfast.models.base import ClusterId, Sha256Hex, StoredModel, Utc
-from holdfast.models.node import Words
+from holdfast.models.words import Words
 
 TaskToken = Annotated[str, StringConstraints(min_length=1, max_length=2048)]
 

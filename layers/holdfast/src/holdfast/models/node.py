@@ -6,21 +6,12 @@ from pydantic import AfterValidator, Field, StringConstraints
 
 from holdfast.models.base import Model, Sha256Hex, StoredModel, Utc
 from holdfast.models.etcd import Alarm, Member, MemberStatus
+from holdfast.models.openshift import OpenShiftView
+from holdfast.models.words import Lines, Words, plain
 
 # The name of a step's directory on a node; made by planning/naming.py: step_key.
 StepKey = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,150}$")]
 NodePath = Annotated[str, StringConstraints(pattern=r"^/[^\x00-\x1f\x7f]{0,1000}$")]
-# Words of a program on a node, and how many of them: they end in outcomes, in messages and on terminals.
-WORDS_LIMIT, LINES_LIMIT = 400, 12
-
-
-def plain(text: str, limit: int = WORDS_LIMIT) -> str:
-    """What may be shown anywhere: no control characters, no line ends, and no more than `limit` characters."""
-    return "".join(each if each.isprintable() else " " for each in text)[:limit]
-
-
-Words = Annotated[str, AfterValidator(plain)]
-Lines = Annotated[tuple[Words, ...], AfterValidator(lambda lines: lines[:LINES_LIMIT])]
 TOOLS = (
     *("curl", "zstd", "gzip", "sha256sum", "md5sum", "base64", "tar", "timeout", "setsid", "openssl"),
     *("crictl", "docker", "ctr", "etcdctl", "kubectl"),
@@ -51,7 +42,7 @@ class EtcdLayout(Model):
 
     `client_urls` and `peer_urls` are the advertised ones. `cert` and `key` identify a client. `container` says that
     etcd runs in one, whose file system shows `data_dir` and the certificates under the same paths as the host
-    (`host_data_dir` is where the host has the data); False means a process of the host.
+    (`host_data_dir` is where the host has the data); False means a process of the host. `namespace` is its pod's.
     """
 
     name: str
@@ -64,6 +55,7 @@ class EtcdLayout(Model):
     container: bool
     image: str = ""
     peer_urls: tuple[str, ...] = ()
+    namespace: str = "kube-system"
 
 
 class ApiServerLayout(Model):
@@ -89,7 +81,8 @@ class NodeSurvey(Model):
     `data_on_work_disk`: what is saved beside etcd's data takes the room of our own files. `bundle_paths` exist
     there, `missing` are named by flags and do not; `key_services` are sockets of the plugins that hold the keys of
     an encryption at rest. `node_name` is what Kubernetes calls it, "" where that could not be told; `kubelet_files` are
-    those of its kubelet's own certificate and key, as far as they are files: named, or what a link leads to."""
+    those of its kubelet's own certificate and key, as far as they are files: named, or what a link leads to.
+    `openshift` is what only hosts of OpenShift have."""
 
     node: str
     hostname: str
@@ -112,6 +105,7 @@ class NodeSurvey(Model):
     missing: tuple[NodePath, ...] = ()
     key_services: tuple[str, ...] = ()
     kubelet_files: tuple[NodePath, ...] = ()
+    openshift: OpenShiftView | None = None
 
 
 class NodeEtcd(Model):

@@ -14,10 +14,11 @@ from holdfast.models.backup import TransportKind
 from holdfast.models.base import BackupId, ClusterId, Model, RunId, StoredModel, Utc
 from holdfast.models.cluster import NodeName
 from holdfast.models.etcd import EndpointFailure
-from holdfast.models.node import NodePath, NodeStep, Words
+from holdfast.models.node import NodePath, NodeStep
 from holdfast.models.plan import Finding
 from holdfast.models.run import BackupState, CaughtError, ErrorInfo, ExecutionName, Outcome, Pending
 from holdfast.models.signature import SignatureState
+from holdfast.models.words import Words
 
 Change = Literal["restore", "replace-member"]
 # etcd: the database, on every member at once. full: the database and the secrets bundles (PKI, manifests, keys).

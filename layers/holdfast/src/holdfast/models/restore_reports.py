@@ -14,8 +14,8 @@ from typing import Annotated, Any
 from pydantic import Field, StringConstraints, model_validator
 
 from holdfast.models.base import StoredModel
-from holdfast.models.node import Words
 from holdfast.models.restore import RestoreFacts
+from holdfast.models.words import Words
 
 HexId = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{1,16}$")]
 # A report has to fit into what a transport keeps of a step's output; what it unpacks to is bounded too.

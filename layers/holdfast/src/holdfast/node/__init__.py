@@ -25,7 +25,7 @@ def question(name: str) -> str:
 @cache
 def change(name: str) -> str:
     """A script of restore/, which changes a control plane: what a `Command` carries."""
-    return script("common") + script("containers") + script("restore") + script("download") + script(f"restore/{name}")
+    return script("common") + _functions(name) + script("download") + script(f"restore/{name}")
 
 
 @cache
@@ -39,6 +39,12 @@ def by_hand(name: str) -> str:
     """A script of restore/ as a person runs it, after its variables, in a subshell. Not for those whose header says
     that they need common.sh."""
     return _for_terminals(script(f"restore/{name}"))
+
+
+def _functions(name: str) -> str:
+    """What scripts of restore/ share; those of OpenShift have more."""
+    shared = script("containers") + script("restore")
+    return shared + script("openshift") if name.startswith("openshift/") else shared
 
 
 def _for_terminals(text: str) -> str:

@@ -15,7 +15,7 @@ from holdfast import node
 from holdfast.errors import HoldfastError, PermanentError, TransientError
 from holdfast.models.base import StoredModel
 from holdfast.models.command import STDERR_LIMIT, STDOUT_LIMIT, Command, CommandResult
-from holdfast.models.node import plain
+from holdfast.models.words import plain
 from holdfast.transports.base import Running
 
 STEPS = "/var/lib/holdfast/steps"

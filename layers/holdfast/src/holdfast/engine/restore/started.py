@@ -17,10 +17,9 @@ from holdfast.models.plan import BackupPlan, Finding
 from holdfast.models.restore import ChangeRequest, ChangeRun, ChangeState, RestorePlan, StartedLook
 from holdfast.models.run import BackupState, Progress
 from holdfast.planning.backup_plan import refuse_on
-from holdfast.planning.naming import run_key, token_of_run
-from holdfast.planning.replace_plan import plan_replacement, replacement_findings
-from holdfast.planning.restore_findings import emergency_findings, not_saved, ordered, restore_findings
-from holdfast.planning.restore_plan import plan_restore
+from holdfast.planning.naming import run_key
+from holdfast.planning.planners import planner_of
+from holdfast.planning.restore_findings import emergency_findings, not_saved, ordered
 from holdfast.planning.restore_seen import ChosenBackup, RestoreSeen
 from holdfast.planning.runbook import runbook
 
@@ -67,11 +66,7 @@ def findings_of(
     """What speaks against the request, refusals first; the same for the dry run."""
     made = saved.backup_id if isinstance(saved, BackupPlan) else None
     failure = saved if isinstance(saved, EndpointFailure) else None
-    found = (
-        restore_findings(spec, seen, backup, request, now)
-        if backup and request.backup
-        else replacement_findings(spec, seen, request.replace or "", request, now, backup=backup)
-    )
+    found = planner_of(spec.driver).findings(spec, seen, backup, request, now)
     return ordered((), (*found, *emergency_findings(seen, made, failure, request.allow)))
 
 
@@ -85,31 +80,16 @@ def plan_of(
     findings: tuple[Finding, ...],
     now: datetime,
 ) -> RestorePlan:
-    saved_as = saved.backup_id if isinstance(saved, BackupPlan) else None
-    if backup is None or not request.backup:
-        plan = plan_replacement(
-            spec,
-            seen,
-            request.replace or "",
-            request,
-            run_id=run.run_id,
-            emergency=saved_as,
-            findings=findings,
-            now=now,
-            backup=backup,
-        )
-    else:
-        plan = plan_restore(
-            spec,
-            seen,
-            backup,
-            request,
-            run_id=run.run_id,
-            token=token_of_run(run.run_id),
-            emergency=saved_as,
-            findings=findings,
-            now=now,
-        )
+    plan = planner_of(spec.driver).plan(
+        spec,
+        seen,
+        backup,
+        request,
+        run_id=run.run_id,
+        emergency=saved.backup_id if isinstance(saved, BackupPlan) else None,
+        findings=findings,
+        now=now,
+    )
     return plan.model_copy(update={"requested_by": request.requested_by})
 
 

@@ -11,9 +11,9 @@ from holdfast.engine.services import Services
 from holdfast.engine.watching import if_known
 from holdfast.errors import PermanentError
 from holdfast.executions.base import ExecutionView
-from holdfast.models.node import plain
 from holdfast.models.restore import ChangeRequest
 from holdfast.models.run import RunRecord, StartedRun
+from holdfast.models.words import plain
 from holdfast.planning.naming import backup_id, run_id
 
 # The end of a stopped execution is told by a function that an event starts. When it is not told within that time, the

@@ -1,0 +1,17 @@
+"""Text that a program on a node said, as it may be shown anywhere."""
+
+from typing import Annotated
+
+from pydantic import AfterValidator
+
+# Words of a program on a node, and how many of them: they end in outcomes, in messages and on terminals.
+WORDS_LIMIT, LINES_LIMIT = 400, 12
+
+
+def plain(text: str, limit: int = WORDS_LIMIT) -> str:
+    """What may be shown anywhere: no control characters, no line ends, and no more than `limit` characters."""
+    return "".join(each if each.isprintable() else " " for each in text)[:limit]
+
+
+Words = Annotated[str, AfterValidator(plain)]
+Lines = Annotated[tuple[Words, ...], AfterValidator(lambda lines: lines[:LINES_LIMIT])]
