@@ -54,6 +54,23 @@ def test_run_starts_an_execution_and_says_what_comes_next() -> None:
     assert f"holdfast restore approve {name}" in ended.stdout
 
 
+def test_a_quorum_restore_names_no_backup() -> None:
+    services = services_with()
+    ended = holdfast("restore", "run", "prod-1", "--quorum", "--allow", "cluster_healthy", services=services)
+    assert ended.code == 0, ended.stderr
+    (payload,) = services.changes.payloads.values()
+    request = ChangeRequest.model_validate_json(payload)
+    assert (request.quorum, request.backup, request.job) == (True, None, "restore-quorum")
+
+
+@pytest.mark.parametrize("words", [[], [BACKUP, "--quorum"]])
+def test_a_restore_is_of_a_backup_or_of_a_quorum(words: list[str]) -> None:
+    services = services_with()
+    for command in ("run", "plan"):
+        assert holdfast("restore", command, "prod-1", *words, services=services).code == 2
+    assert services.changes.payloads == {}
+
+
 def test_run_refuses_words_that_are_no_ids_before_anything_starts() -> None:
     services = services_with()
     ended = holdfast("restore", "run", "prod-1", "yesterday", services=services)

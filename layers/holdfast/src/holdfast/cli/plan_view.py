@@ -62,6 +62,8 @@ def _head(plan: "RestorePlan") -> Iterator[tuple[str, str]]:
 def what_of(plan: "RestorePlan") -> str:
     if plan.job == "replace-member":
         return f"replace the member of {plan.cluster_id} on {plan.replaced}"
+    if plan.job == "restore-quorum":
+        return f"restore the quorum of {plan.cluster_id} from a member that is left"
     return f"restore {plan.cluster_id} from {plan.backup_id}, mode {plan.mode}"
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from holdfast.cli.backup import BackupArgument, chosen
+from holdfast.cli.backup import chosen
 from holdfast.cli.cluster import ClusterArgument
 from holdfast.cli.context import session_of
 from holdfast.cli.errors import REFUSED
@@ -16,6 +16,7 @@ from holdfast.cli.render import console, result
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from holdfast.cli.context import Session
     from holdfast.models.restore import ChangeRequest
     from holdfast.models.run import StartedRun
 
@@ -28,8 +29,12 @@ Mode = Literal["etcd", "full", "one-first", "new-hosts"]
 class Allowed(StrEnum):
     cluster_healthy = "cluster_healthy"
     backup_not_verified = "backup_not_verified"
+    backup_possibly_dirty = "backup_possibly_dirty"
     manifest_unsigned = "manifest_unsigned"
+    member_may_return = "member_may_return"
     no_emergency_snapshot = "no_emergency_snapshot"
+    openshift_version_unknown = "openshift_version_unknown"
+    quorum_restore_instead = "quorum_restore_instead"
 
 
 ModeOption = Annotated[
@@ -44,6 +49,14 @@ AllowOption = Annotated[
     list[Allowed] | None,
     typer.Option("--allow", metavar="CODE", help="Lift this guardrail; may be given more than once."),
 ]
+OptionalBackup = Annotated[
+    str | None,
+    typer.Argument(metavar="[BACKUP]", help='A backup\'s id, or "latest": the newest verified one. Not with --quorum.'),
+]
+QuorumOption = Annotated[
+    bool,
+    typer.Option("--quorum", help="No backup: make a quorum of the data of a member that is left (OpenShift 4.18+)."),
+]
 WaitOption = Annotated[bool, typer.Option("--wait", help="Show phases and steps until the run has ended.")]
 RunArgument = Annotated[str, typer.Argument(metavar="RUN", help="The run's id, as restore run printed it.")]
 
@@ -52,8 +65,9 @@ RunArgument = Annotated[str, typer.Argument(metavar="RUN", help="The run's id, a
 def plan(
     context: typer.Context,
     cluster: ClusterArgument,
-    backup: BackupArgument,
+    backup: OptionalBackup = None,
     mode: ModeOption = "etcd",
+    quorum: QuorumOption = False,
     allow: AllowOption = None,
     commands: Annotated[bool, typer.Option("--commands", help="Show the text of every script too.")] = False,
 ) -> None:
@@ -65,7 +79,7 @@ def plan(
 
     session = session_of(context)
     spec = session.services.clusters.get(cluster)
-    request = request_of(cluster=cluster, backup=chosen(session, cluster, backup), mode=mode, allow=allowances(allow))
+    request = _restore_of(session, cluster, backup, mode, allow, quorum=quorum)
     name = run_id(cluster, backup_id(session.services.clock(), "manual", secrets.token_hex(8)))
     with waiting_line() as wait:
         made = preview(session.services, spec, request, name, wait=lambda look: wait(look.waits_for))
@@ -104,12 +118,28 @@ def request_of(**words: Any) -> "ChangeRequest":
         raise InvalidInputError("input_invalid", f"{name}: {first['msg']}") from None
 
 
+def _restore_of(
+    session: "Session", cluster: str, backup: str | None, mode: str, allow: list[Allowed] | None, *, quorum: bool
+) -> "ChangeRequest":
+    """InvalidInputError `input_invalid` unless it names a backup, or --quorum and none."""
+    from holdfast.errors import InvalidInputError
+
+    if (backup is None) != quorum:
+        told = "a quorum restore uses no backup" if quorum else "no backup is named"
+        raise InvalidInputError("input_invalid", told, hint="name a BACKUP, or latest, or give --quorum without one")
+    asked = {"cluster": cluster, "allow": allowances(allow)}
+    if backup is None:
+        return request_of(**asked, quorum=True)
+    return request_of(**asked, backup=chosen(session, cluster, backup), mode=mode)
+
+
 @app.command(epilog=NOTE)
 def run(
     context: typer.Context,
     cluster: ClusterArgument,
-    backup: BackupArgument,
+    backup: OptionalBackup = None,
     mode: ModeOption = "etcd",
+    quorum: QuorumOption = False,
     allow: AllowOption = None,
     wait: WaitOption = False,
 ) -> None:
@@ -118,7 +148,7 @@ def run(
     from holdfast.engine.restore.starting import start_change
 
     session = session_of(context)
-    request = request_of(cluster=cluster, backup=chosen(session, cluster, backup), mode=mode, allow=allowances(allow))
+    request = _restore_of(session, cluster, backup, mode, allow, quorum=quorum)
     started = start_change(session.services, request, secrets.token_hex(8))
     if wait:
         watch_change(session, cluster, started.run_id, just_started=True)

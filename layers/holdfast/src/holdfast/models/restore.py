@@ -20,30 +20,43 @@ from holdfast.models.run import BackupState, CaughtError, ErrorInfo, ExecutionNa
 from holdfast.models.signature import SignatureState
 from holdfast.models.words import Words
 
-Change = Literal["restore", "replace-member"]
+Change = Literal["restore", "replace-member", "restore-quorum"]
 # etcd: the database, on every member at once. full: the database and the secrets bundles (PKI, manifests, keys).
 # one-first: the database on one member; the others join it as learners. new-hosts: full, onto hosts with nothing.
 RestoreMode = Literal["etcd", "full", "one-first", "new-hosts"]
 # Guardrails that an operator may lift by name; no other one can be lifted.
-Allowance = Literal["cluster_healthy", "backup_not_verified", "manifest_unsigned", "no_emergency_snapshot"]
+Allowance = Literal[
+    "cluster_healthy",
+    "backup_not_verified",
+    "backup_possibly_dirty",
+    "manifest_unsigned",
+    "member_may_return",
+    "no_emergency_snapshot",
+    "openshift_version_unknown",
+    "quorum_restore_instead",
+]
 ChangePhase = Literal["Shutdown", "Restore", "RestartCluster", "Finished", "Rollback"]
 CHANGE_PHASES: tuple[ChangePhase, ...] = ("Shutdown", "Restore", "RestartCluster", "Finished")
+# What a request is for: each has one of these, and no other.
+_PURPOSES = ("backup", "replace", "quorum", "resume", "abort")
 StepName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{1,40}$")]
 
 
 class ChangeRequest(Model):
     """The input of the restore state machine, typed in the console or sent by the command line: one of
 
-    {"cluster", "backup", "mode"} a restore; {"cluster", "replace": NODE} a member's replacement; {"cluster", "resume":
-    RUN} goes on with a run that failed; {"cluster", "abort": RUN} takes back a run that is not past its point of no
-    return. `allow` lifts guardrails by their code. `requested_by` is who asks, as the command line learned it from STS;
-    whoever types in the console may leave it out, or write what he likes (docs/reference/iam.md, "Four eyes").
+    {"cluster", "backup", "mode"} a restore; {"cluster", "replace": NODE} a member's replacement; {"cluster", "quorum":
+    true} brings a lost quorum back from the data of one member that is left; {"cluster", "resume": RUN} goes on with a
+    run that failed; {"cluster", "abort": RUN} takes back a run that is not past its point of no return. `allow` lifts
+    guardrails by their code. `requested_by` is who asks, as the command line learned it from STS; whoever types in the
+    console may leave it out, or write what he likes (docs/reference/iam.md, "Four eyes").
     """
 
     cluster: ClusterId
     backup: BackupId | None = None
     mode: RestoreMode = "etcd"
     replace: NodeName | None = None
+    quorum: bool = False
     resume: RunId | None = None
     abort: RunId | None = None
     allow: tuple[Allowance, ...] = ()
@@ -51,10 +64,17 @@ class ChangeRequest(Model):
 
     @model_validator(mode="after")
     def _one_purpose(self) -> Self:
-        named = [name for name in ("backup", "replace", "resume", "abort") if getattr(self, name) is not None]
+        named = [name for name in _PURPOSES if getattr(self, name)]
         if len(named) != 1:
-            raise ValueError("name exactly one of backup, replace, resume and abort")
+            raise ValueError(f"name exactly one of {', '.join(_PURPOSES)}")
         return self
+
+    @property
+    def job(self) -> Change:
+        """Of a run of its own; one that goes on with another run has that one's."""
+        if self.quorum:
+            return "restore-quorum"
+        return "replace-member" if self.replace else "restore"
 
 
 class ChangeRun(Model):
@@ -141,7 +161,8 @@ class RestorePlan(Model):
     the backup that was made of what still answered before anything was touched, None when nothing did or when none
     could be made, which was allowed then. `manifest_sha256` is that of the backup's manifest, whose `signature` was
     looked at; the hashes in the steps are that manifest's, and nobody reads it again. `requested_by` is who asked
-    for the run, "" when the input did not say."""
+    for the run, "" when the input did not say. `backup_after`: a backup is started when it has succeeded, as the newest
+    one is of a cluster that is no more."""
 
     schema_version: Literal[1] = 1
     job: Change
@@ -166,6 +187,7 @@ class RestorePlan(Model):
     findings: tuple[Finding, ...] = ()
     steps: tuple[RestoreStep, ...]
     requested_by: Words = ""
+    backup_after: bool = False
 
     @property
     def digest(self) -> str:

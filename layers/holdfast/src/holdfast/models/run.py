@@ -18,7 +18,7 @@ UNKNOWN_CLUSTER = "unknown"
 ExecutionName = Annotated[str, StringConstraints(min_length=1, max_length=80)]
 PhaseName = Literal["Started", "Snapshot", "Secrets", "Seal", "Verify", "Lock", "Retain", "Finished"]
 RunStatus = Literal["running", "succeeded", "failed", "refused"]
-Job = Literal["backup", "restore", "replace-member"]
+Job = Literal["backup", "restore", "replace-member", "restore-quorum"]
 
 
 class BackupRequest(Model):

@@ -46,11 +46,17 @@ def detail_type(outcome: Outcome) -> str:
     return f"Holdfast {_JOBS[outcome.job].title()} {outcome.status.capitalize()}"
 
 
-_JOBS: dict[Job, str] = {"backup": "backup", "restore": "restore", "replace-member": "member replacement"}
+_JOBS: dict[Job, str] = {
+    "backup": "backup",
+    "restore": "restore",
+    "replace-member": "member replacement",
+    "restore-quorum": "quorum restore",
+}
 _SUCCEEDED: dict[Job, str] = {
     "backup": "it is sealed, and was read back and verified",
     "restore": "etcd, the API and the nodes were checked",
     "replace-member": "every member votes and holds the same data",
+    "restore-quorum": "etcd, the API and the nodes were checked",
 }
 _ENDINGS = {"failed": "failed", "refused": "was refused by a guardrail", "running": "waits for an approval"}
 

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
+from holdfast.errors import RefusedError
 from holdfast.models.cluster import ClusterSpec
 from holdfast.models.plan import Finding
 from holdfast.models.restore import ChangeRequest, RestorePlan
@@ -20,6 +21,13 @@ class MemberPlanner:
     def findings(
         self, spec: ClusterSpec, seen: RestoreSeen, backup: ChosenBackup | None, request: ChangeRequest, now: datetime
     ) -> tuple[Finding, ...]:
+        if request.quorum:
+            raise RefusedError(
+                "mode_unsupported",
+                f"nothing on nodes of {spec.driver} makes a cluster of one member's data without a backup",
+                hint=f"Restore the newest backup: holdfast restore plan {spec.id} latest. What the member that is left "
+                "still has is saved first.",
+            )
         if backup and request.backup:
             return restore_findings(spec, seen, backup, request, now)
         return replacement_findings(spec, seen, request.replace or "", request, now, backup=backup)

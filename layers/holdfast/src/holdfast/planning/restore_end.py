@@ -51,7 +51,7 @@ def advice(
 ) -> ErrorInfo:
     """The error with what is true now, and the command that comes next. `half`: it was begun to take the run back, so
     that it cannot be resumed any more."""
-    again = "start another run" if job == "restore" else "start another replacement"
+    again = "start another replacement" if job == "replace-member" else "start another run"
     if not begun:
         now = "Nothing was changed."
     elif taken_back:

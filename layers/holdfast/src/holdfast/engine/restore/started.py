@@ -122,17 +122,16 @@ def _backup(services: Services, request: ChangeRequest) -> ChosenBackup | None:
     """The one that is restored; in a replacement the one that has the node's files, for the case that they are gone."""
     if request.backup:
         return chosen_backup(services, request.cluster, request.backup)
-    return newest_files(services, request.cluster, request.replace or "")
+    return newest_files(services, request.cluster, request.replace) if request.replace else None
 
 
 def _run(request: ChangeRequest, execution: str, started_at: datetime) -> ChangeRun:
-    job = "replace-member" if request.replace else "restore"
     return ChangeRun.model_validate(
         {
             "run_id": execution,
             "execution": execution,
             "cluster_id": request.cluster,
-            "job": job,
+            "job": request.job,
             "backup_id": request.backup,
             "started_at": started_at,
         }
