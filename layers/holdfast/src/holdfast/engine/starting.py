@@ -11,12 +11,13 @@ def start_scheduled(services: Services, event: ScheduleEvent) -> StartedRun:
     return _start(services, name, BackupRequest(cluster=event.cluster, kind="recurring"))
 
 
-def start_manual(services: Services, cluster_id: str, seed: str) -> StartedRun:
+def start_manual(services: Services, cluster_id: str, seed: str, *, force: bool = False) -> StartedRun:
     """`seed` tells two starts within one second apart. PermanentError `cluster_unknown` before anything starts."""
     spec = services.clusters.get(cluster_id)
     name = run_id(spec.id, backup_id(services.clock(), "manual", seed))
-    return _start(services, name, BackupRequest(cluster=spec.id, kind="manual"))
+    request = BackupRequest(cluster=spec.id, kind="manual")
+    return _start(services, name, request.model_copy(update={"force": True}) if force else request)
 
 
 def _start(services: Services, name: str, request: BackupRequest) -> StartedRun:
-    return StartedRun(run_id=name, new=services.executions.start(name, request.model_dump_json()))
+    return StartedRun(run_id=name, new=services.executions.start(name, request.model_dump_json(exclude_unset=True)))

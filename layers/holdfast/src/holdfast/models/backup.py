@@ -35,7 +35,7 @@ class SnapshotObject(StoredModel):
 
 
 class SnapshotSource(StoredModel):
-    """Where the bytes came from."""
+    """Where the bytes came from. `platform_version` is that of the distribution, "" where the nodes did not tell it."""
 
     driver: str
     transport: TransportKind
@@ -46,6 +46,7 @@ class SnapshotSource(StoredModel):
     member_name: str
     node: str = ""
     reason: str
+    platform_version: str = ""
 
 
 class SecretsBundle(StoredModel):
@@ -69,7 +70,8 @@ class Manifest(StoredModel):
     """Put last, once, conditionally: a backup without one does not exist.
 
     `plan_sha256` is that of the run's `plan.json` (`emergency.json` for the backup that a restore makes first), which
-    says how the nodes were laid out; None in manifests of an older Holdfast.
+    says how the nodes were laid out; None in manifests of an older Holdfast. `possibly_dirty`: it was forced while the
+    cluster may have been changing, so that database and files need not belong together. It is never verified.
     """
 
     schema_version: Literal[1] = 1
@@ -85,6 +87,7 @@ class Manifest(StoredModel):
     bundles: tuple[SecretsBundle, ...] = ()
     warnings: tuple[str, ...] = ()
     plan_sha256: Sha256Hex | None = None
+    possibly_dirty: bool = False
 
 
 class VerificationReport(StoredModel):

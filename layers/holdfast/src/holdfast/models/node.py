@@ -136,7 +136,8 @@ class SnapshotReport(StoredModel):
     """What node/snapshot.sh says of its work, in one line of JSON.
 
     `parts_md5` is the MD5 of the parts' MD5s, empty where the node could compute none; `member_id` is who was asked,
-    hexadecimal; `started` and `finished` are the node's clock, seconds since 1970.
+    hexadecimal; `started` and `finished` are the node's clock, seconds since 1970. `possibly_dirty`: the files that a
+    vendor's script made say so in their names.
     """
 
     member_id: str = ""
@@ -149,6 +150,7 @@ class SnapshotReport(StoredModel):
     parts_md5: str = Field(default="", pattern=r"^(?:[0-9a-f]{32})?$")
     started: int
     finished: int
+    possibly_dirty: bool = False
     warnings: Lines = ()
 
 

@@ -48,7 +48,8 @@ class Phase(Model):
 class BackupPlan(Model):
     """Everything that the later phases of a backup need to know. `expected_bytes` is the size of the database file as
     the chosen member reports it; `part_bytes` the size of one multipart part. `surveys` are the nodes as they were
-    found, empty where no command runs on a node."""
+    found, empty where no command runs on a node. `force` is the request's. `pair`: the command that takes the snapshot
+    makes the bundle of its node as well, and the two are kept together."""
 
     cluster_id: ClusterId
     run_id: RunId
@@ -62,5 +63,7 @@ class BackupPlan(Model):
     expected_bytes: int
     part_bytes: int
     surveys: tuple[NodeSurvey, ...] = ()
+    force: bool = False
+    pair: bool = False
     findings: tuple[Finding, ...]
     phases: tuple[Phase, ...]

@@ -11,7 +11,7 @@ from holdfast.models.backup import Compression, Kind, SecretsBundle, SnapshotObj
 from holdfast.models.base import BackupId, ClusterId, Model, RunId, Sha256Hex, StoredModel, Utc
 from holdfast.models.cluster import LockSpec
 from holdfast.models.etcd import EndpointFailure
-from holdfast.models.node import NodeEtcd, NodeStep, NodeSurvey
+from holdfast.models.node import NodeEtcd, NodeStep, NodeSurvey, StepKey
 
 # The cluster of an execution whose input names none.
 UNKNOWN_CLUSTER = "unknown"
@@ -23,10 +23,12 @@ Job = Literal["backup", "restore", "replace-member", "restore-quorum"]
 
 class BackupRequest(Model):
     """The input of the backup state machine: from a schedule, the command line, an API caller, or typed in the
-    console."""
+    console. `force` takes it while the cluster changes, by the distribution's own word for that: such a backup is
+    possibly dirty (models/backup.py: Manifest)."""
 
     cluster: ClusterId
     kind: Kind = "manual"
+    force: bool = False
 
 
 class BackupRun(Model):
@@ -81,8 +83,9 @@ class Pending(Model):
 
 class BackupState(Model):
     """What the states from Started to Lock hand on. `pending` is None when the phase is done; `bundled` says that nodes
-    have secrets to bundle; `lock` is what the cluster's spec asked for when the run began; `plan_sha256` is that of the
-    stored plan, None before there is one; `notes` become warnings of the manifest, `warnings` of the outcome alone.
+    have secrets to bundle; `kept` is the step whose directory on the member's node holds the bundle that was made with
+    the snapshot, as one pair; `lock` is what the cluster's spec asked for when the run began; `plan_sha256` is that of
+    the stored plan, None before there is one; `notes` become warnings of the manifest, `warnings` of the outcome alone.
 
     No bytes and no secrets travel here; at most 262,144 bytes of JSON do (Step Functions' limit).
     """
@@ -91,6 +94,8 @@ class BackupState(Model):
     pending: Pending | None = None
     bundled: bool = False
     snapshot: SnapshotObject | None = None
+    kept: StepKey | None = None
+    possibly_dirty: bool = False
     bundles: tuple[SecretsBundle, ...] = ()
     lock: LockSpec | None = None
     plan_sha256: Sha256Hex | None = None
