@@ -11,8 +11,10 @@ from holdfast.models.command import Command, CommandResult
 from holdfast.models.node import EtcdLayout, NodeEtcd
 
 FORMAT = "holdfast-etcd-1"
-# The name of the container in static pods of kubeadm, which does not call it otherwise.
+# The name of the container in static pods of kubeadm and of OpenShift, which do not call it otherwise.
 CONTAINER = "etcd"
+# Where OpenShift has its members' pods, and no other distribution.
+OPENSHIFT = "openshift-etcd"
 _QUESTIONS = {
     "status": ("endpoint", "status", "-w", "json"),
     "members": ("member", "list", "-w", "json"),
@@ -28,22 +30,11 @@ class _Meaning(NamedTuple):
     hint: str
 
 
+_DATES = "See the dates of etcd's certificates (kubeadm certs check-expiration; OpenShift: secrets of openshift-etcd)."
 _MEANINGS = (
-    _Meaning(
-        "x509:", PermanentError, "etcd_untrusted", "See the dates of the certificates: kubeadm certs check-expiration."
-    ),
-    _Meaning(
-        "bad certificate",
-        PermanentError,
-        "etcd_client_certificate_rejected",
-        "See the dates of the certificates: kubeadm certs check-expiration.",
-    ),
-    _Meaning(
-        "tls: ",
-        PermanentError,
-        "etcd_client_certificate_rejected",
-        "See the dates of the certificates: kubeadm certs check-expiration.",
-    ),
+    _Meaning("x509:", PermanentError, "etcd_untrusted", _DATES),
+    _Meaning("bad certificate", PermanentError, "etcd_client_certificate_rejected", _DATES),
+    _Meaning("tls: ", PermanentError, "etcd_client_certificate_rejected", _DATES),
     _Meaning(
         "no such file or directory",
         PermanentError,
@@ -70,8 +61,14 @@ def facts_command(layout: EtcdLayout) -> Command:
 
 def access(layout: EtcdLayout) -> dict[str, str]:
     """The variables of node scripts that say how etcdctl reaches the member."""
+    if layout.namespace == OPENSHIFT:
+        return _access(layout, "openshift") | {"pod_namespace": layout.namespace}
+    return _access(layout, "container" if layout.container else "host")
+
+
+def _access(layout: EtcdLayout, how: str) -> dict[str, str]:
     return {
-        "how": "container" if layout.container else "host",
+        "how": how,
         "etcd_name": CONTAINER,
         "endpoint": layout.client_urls[0],
         "ca": layout.ca,
@@ -81,7 +78,13 @@ def access(layout: EtcdLayout) -> dict[str, str]:
 
 
 def argv(layout: EtcdLayout, *arguments: str) -> tuple[str, ...]:
-    """etcdctl with arguments, for where there is no shell: the image's own program, etcd 3.4 or newer."""
+    """etcdctl with arguments, for where there is no shell: the image's own program, etcd 3.4 or newer.
+
+    OpenShift's pods have variables for the certificates and for all endpoints, and what an argument says beside a
+    variable is an error to etcdctl.
+    """
+    if layout.namespace == OPENSHIFT:
+        return ("env", f"ETCDCTL_ENDPOINTS={layout.client_urls[0]}", "etcdctl", *arguments)
     tls = ("--cacert", layout.ca, "--cert", layout.cert, "--key", layout.key)
     return ("etcdctl", "--endpoints", layout.client_urls[0], *tls, *arguments)
 

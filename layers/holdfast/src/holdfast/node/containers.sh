@@ -1,20 +1,21 @@
 # shellcheck shell=sh disable=SC2154 # the variables are set before this text
 # etcdctl where the member is, in a static pod's container or on the host; goes before what asks it. kubeadm needs no
-# crictl since 1.32.
+# crictl since 1.32. Beside the variables that functions name, pod_namespace may be set: where those pods are.
+pod_namespace=${pod_namespace:-kube-system}
 
-running_in() { # RUNTIME NAME: the ids of running containers of that name in kube-system; fails when it cannot tell
+running_in() { # RUNTIME NAME: the ids of running containers of that name in pod_namespace; fails when it cannot tell
 	case $1 in
-	crictl) crictl ps --name "^$2\$" --label io.kubernetes.pod.namespace=kube-system -q ;;
+	crictl) crictl ps --name "^$2\$" --label "io.kubernetes.pod.namespace=$pod_namespace" -q ;;
 	ctr) # containers that have ended are listed too
 		running=$(running_tasks) || return 1
 		[ -n "$running" ] || return 0
 		of_name=$(ctr -n k8s.io containers list -q \
-			"labels.\"io.kubernetes.container.name\"==$2,labels.\"io.kubernetes.pod.namespace\"==kube-system") || return 1
+			"labels.\"io.kubernetes.container.name\"==$2,labels.\"io.kubernetes.pod.namespace\"==$pod_namespace") || return 1
 		printf '%s\n' "$of_name" | grep -xF -- "$running" || true
 		;;
 	docker) # cri-dockerd gives containers names of its own, and Kubernetes' names as labels
 		docker ps -q --filter "name=^/?$2\$" &&
-			docker ps -q --filter "label=io.kubernetes.container.name=$2" --filter label=io.kubernetes.pod.namespace=kube-system
+			docker ps -q --filter "label=io.kubernetes.container.name=$2" --filter "label=io.kubernetes.pod.namespace=$pod_namespace"
 		;;
 	esac
 }
@@ -47,7 +48,17 @@ inside() { # PROGRAM...
 	esac
 }
 
+in_container() { # by how
+	case $how in container | openshift) ;; *) return 1 ;; esac
+}
+
 etcdctl_there() { # ARGUMENTS; by how, endpoint, ca, cert and key_file
+	if [ "$how" = openshift ]; then
+		# Its pod has variables for the certificates as it sees them, and for all endpoints. What an argument says beside
+		# a variable is an error to etcdctl, so the one member is named by the variable too.
+		inside env "ETCDCTL_ENDPOINTS=$endpoint" etcdctl "$@"
+		return
+	fi
 	[ -z "$ca" ] || set -- --cacert "$ca" "$@"
 	[ -z "$cert" ] || set -- --cert "$cert" --key "$key_file" "$@"
 	set -- --endpoints "$endpoint" "$@"

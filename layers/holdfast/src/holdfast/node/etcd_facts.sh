@@ -1,7 +1,7 @@
 # shellcheck shell=sh disable=SC2154 # the variables are set before this text
 # What the etcd member of this node says of itself and of its cluster. Changes nothing; each question may fail alone.
 #
-# Variables: how (container, host), etcd_name, endpoint, ca, cert, key_file.
+# Variables: how (container, openshift, host), etcd_name, endpoint, ca, cert, key_file.
 
 ask() { # NAME ARGUMENTS
 	question=$1

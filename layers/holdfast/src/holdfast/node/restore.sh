@@ -270,7 +270,7 @@ bumps() { # whether the tool can put revisions ahead of everything that was seen
 # Questions to etcd and to the API server.
 
 ask_etcd() { # ARGUMENTS: what etcdctl says, errors and all, where the member is
-	if [ "$how" = container ]; then find_container "$etcd_name" 2>/dev/null || return 1; fi
+	if in_container; then find_container "$etcd_name" 2>/dev/null || return 1; fi
 	etcdctl_there --command-timeout 8s "$@" 2>&1 </dev/null
 }
 

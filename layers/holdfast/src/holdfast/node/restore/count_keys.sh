@@ -1,7 +1,7 @@
 # shellcheck shell=sh disable=SC2034,SC2154 # the variables are set before this text
 # Count the keys of etcd by resource, as the backup's manifest does.
-# Variables: how (container, host), etcd_name, endpoint, ca, cert, key_file, at (a revision, or 0).
-if [ "$how" = container ]; then find_container "$etcd_name" || give_up node_etcd_not_running "$etcd_name does not run"; fi
+# Variables: how (container, openshift, host), etcd_name, endpoint, ca, cert, key_file, at (a revision, or 0).
+if in_container; then find_container "$etcd_name" || give_up node_etcd_not_running "$etcd_name does not run"; fi
 at_or_now || stopped_by etcd_not_ready "revision $at cannot be read" "$status $said"
 counts=$({ etcdctl_there --command-timeout 120s get "" --prefix --keys-only --rev "$at" && echo "that is all"; } </dev/null | awk -F / '
 	$0 == "" { next }
