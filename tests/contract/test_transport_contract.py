@@ -112,6 +112,25 @@ def test_a_step_that_runs_is_found_running_and_one_that_ended_is_found_ended(rea
     assert reached.starts(key) == 1
 
 
+def test_what_a_step_said_last_is_told_while_it_runs(reached: Reached) -> None:
+    key, command = (
+        (key := reached.key()),
+        reached.counted(key, f'echo begun >saying; echo "it is \\"on\\"" >>saying; {HOLD}'),
+    )
+    handle, using = reached.started(key, command), reached.open()
+
+    def told() -> str:
+        nonlocal handle
+        answer = using.run("n1", key, command, handle)
+        assert isinstance(answer, Running)
+        handle = answer.handle
+        return answer.said
+
+    assert wait_for(told, "its words", 30) == 'it is "on"'
+    reached.release()
+    assert reached.finish(key, command, handle).exit_code == 0
+
+
 def test_a_step_is_found_by_its_key_when_its_handle_was_lost(reached: Reached) -> None:
     key, command = (key := reached.key()), reached.counted(key, f"{HOLD}echo done\n")
     reached.started(key, command)

@@ -1,12 +1,13 @@
 """A restore on a terminal: what stands there."""
 
 import io
+from dataclasses import replace
 
 from rich.console import Console
 
 from builders.changes import NODES, TOKEN, restore_plan
 from builders.runs import NOON, run_record
-from holdfast.cli.change_live import show_change
+from holdfast.cli.change_live import lines_of, show_change
 from holdfast.engine.restore.following import ChangeSeen
 from holdfast.engine.restore.journal import Mark
 from holdfast.executions.base import ExecutionView
@@ -75,3 +76,26 @@ def test_going_back_is_a_phase_of_its_own_with_what_is_taken_back() -> None:
     assert "Rollback" in shown
     assert "taking it back on n2" in shown
     assert "✓ RestartCluster" not in shown
+
+
+SAYS = Progress(phase="Shutdown", step="stop-api", said={"n1": "waiting for etcd to stop", "n2": "it is over"})
+
+
+def test_what_a_node_says_of_its_step_is_below_it_as_long_as_it_is_at_work() -> None:
+    before = seen("Shutdown", BEGUN | {Mark("stop-api", "n2", 1, undo=False, status="done")})
+    assert before.record
+    saying = replace(before, record=before.record.model_copy(update={"progress": SAYS}))
+    shown = "\n".join(screen_after(seen("Started"), saying))
+    assert "n1: waiting for etcd to stop" in shown
+    assert "it is over" not in shown
+    lines = list(lines_of(saying))
+    assert "Shutdown stop-api: n1 says: waiting for etcd to stop" in lines
+    assert [line for line in lines if "it is over" in line] == []
+
+
+def test_words_of_another_step_are_shown_beside_none() -> None:
+    before = seen("Shutdown", BEGUN)
+    assert before.record
+    other = SAYS.model_copy(update={"step": "stop-etcd"})
+    saying = replace(before, record=before.record.model_copy(update={"progress": other}))
+    assert [line for line in lines_of(saying) if "says" in line] == []

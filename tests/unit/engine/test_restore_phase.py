@@ -10,8 +10,9 @@ from builders.phases import CLUSTER, ETCD_READY, STEPS, PhaseScene, approval_of,
 from builders.services import services_with
 from holdfast.engine.restore.phase import past_no_return
 from holdfast.engine.restore.stored import find_approval
-from holdfast.errors import HoldfastError, PermanentError, RefusedError
+from holdfast.errors import HoldfastError, PermanentError, RefusedError, TransientError
 from holdfast.models.restore import ChangePhase, PhaseWork, StepRecord
+from holdfast.planning.waiting import SPEAKING_S
 from holdfast.storage.memory import MemoryBucket
 
 PLAN = restore_plan(steps=STEPS)
@@ -155,7 +156,7 @@ def test_what_is_half_taken_back_is_taken_back_to_the_end_whatever_a_lost_look_n
 
 
 def test_a_way_back_waits_for_the_nodes_that_are_at_work_when_one_has_failed() -> None:
-    scene = phase_scene(PLAN, looks=1)
+    scene = phase_scene(PLAN, looks=3)
     scene.go_through("Shutdown")
     scene.transport.looks = 5
     scene.nodes.said["put_pods_back"] = lambda where: failing() if where == "n1" else {"back": ["etcd"]}
@@ -192,3 +193,36 @@ def test_an_execution_that_lost_its_run_leaves_the_question_of_the_next_one_alon
     assert (record.question is not None, record.progress.phase) == (True, "Approval")
     assert find_approval(scene.services, scene.run) is None
     assert scene.nodes.ran == []
+
+
+def test_what_the_nodes_say_of_a_step_is_in_the_runs_record_until_it_is_over() -> None:
+    scene = phase_scene(PLAN, looks=3)
+    scene.transport.says = {"n1": "waiting for kube-apiserver"}
+    work = scene.look("Shutdown")
+    while work.pending and not work.pending.said:
+        work = scene.look("Shutdown", work)
+    progress = scene.services.runs.get(CLUSTER, RUN).progress
+    assert (progress.step, progress.said) == ("stop-api", {"n1": "waiting for kube-apiserver"})
+    assert work.pending
+    assert work.pending.wait_s <= SPEAKING_S
+    scene.transport.says.clear()
+    scene.go_through("Shutdown", work)
+    assert scene.services.runs.get(CLUSTER, RUN).progress.said == {}
+
+
+def test_a_table_that_keeps_no_words_fails_no_step() -> None:
+    scene = phase_scene(PLAN, looks=3)
+    scene.transport.says = {"n1": "waiting"}
+    failures = [TransientError("state_unavailable", "the test says so")]
+
+    def once(_script: str, _node: str) -> None:
+        scene.services.runs.fail("progress", *failures)
+        failures.clear()
+
+    scene.nodes.on_start = once
+    work = scene.look("Shutdown")
+    assert work.pending
+    assert work.pending.said == {"n1": "waiting"}
+    assert scene.services.runs.get(CLUSTER, RUN).progress.said == {}
+    scene.go_through("Shutdown", work)
+    assert done(scene, "stop-etcd") == [(node, 1) for node in NODES]

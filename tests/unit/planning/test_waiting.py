@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from holdfast.planning.waiting import LONGEST_S, SHORTEST_S, first_wait, next_wait
+from holdfast.planning.waiting import LONGEST_S, SHORTEST_S, SPEAKING_S, first_wait, next_wait
 
 
 def looks(takes: float, expected_bytes: int = 0) -> tuple[int, float]:
@@ -26,6 +26,10 @@ def test_the_end_is_seen_late_by_half_of_the_work_at_most(takes: float) -> None:
 @pytest.mark.parametrize(("takes", "most"), [(10, 8), (100, 13), (1_000, 30), (6_600, 125)])
 def test_looks_are_few(takes: int, most: int) -> None:
     assert looks(takes)[0] <= most
+
+
+def test_work_that_says_what_it_does_is_looked_at_more_often() -> None:
+    assert [next_wait(passed, speaks=True) for passed in (0, 10, 30, 31, 6_000)] == [SHORTEST_S, 5, 15, SPEAKING_S, 15]
 
 
 def test_work_of_a_known_size_is_first_looked_at_when_it_may_be_done() -> None:

@@ -130,6 +130,37 @@ def test_a_step_outlives_who_started_it_and_tells_how_far_it_is(node: Node, tmp_
     assert node.run("s", command) == Running(done=5, total=100)
 
 
+@pytest.mark.parametrize(
+    ("written", "told"),
+    [
+        ("one\\ntwo\\n", "two"),
+        ("one\\nnot ended", "not ended"),
+        ("one\\n\\n   \\n", "one"),
+        ("\\t a tab\\there\\n", "  a tab here"),
+        ("10%%\\r20%%\\r30%%\\r", "30%"),
+        ('say \\042no\\042 to C:\\134 and {"state":"lost"}', 'say "no" to C:\\ and {"state":"lost"}'),
+        ("\\033[31mred\\n", "?[31mred"),
+        ("", ""),
+    ],
+)
+def test_what_a_step_said_last_is_told_while_it_runs(node: Node, tmp_path: Path, written: str, told: str) -> None:
+    command = waits(tmp_path, f"printf '{written}' >saying")
+    node.run("s", command)
+    begun(tmp_path)
+    assert node.run("s", command) == Running(said=told)
+
+
+def test_a_program_that_writes_long_lines_without_end_is_told_in_200_characters(node: Node, tmp_path: Path) -> None:
+    command = waits(tmp_path, "head -c 100000 /dev/zero | tr '\\0' x >words; ln -s words saying")
+    node.run("s", command)
+    begun(tmp_path)
+    assert node.run("s", command) == Running(said="x" * 200)
+
+
+def test_what_an_ended_step_said_is_not_told(node: Node) -> None:
+    assert node.finish("s", Command("echo words >saying; echo out")) == CommandResult(0, "out\n", "")
+
+
 def test_a_step_whose_processes_are_gone_is_lost_and_starts_anew(node: Node, tmp_path: Path) -> None:
     """As after a reboot, or the kernel's out-of-memory killer; what it left elsewhere goes."""
     command = waits(tmp_path, 'echo "$folder/left.db" >leftovers; : >"$folder/left.db"')

@@ -22,6 +22,7 @@ from holdfast.models.restore import CHANGE_PHASES
 
 if TYPE_CHECKING:
     from holdfast.models.approval import Question
+    from holdfast.models.run import Progress
 
 PHASES: tuple[str, ...] = ("Started", "Approval", *CHANGE_PHASES)
 
@@ -59,6 +60,9 @@ def lines_of(seen: ChangeSeen) -> Iterator[str]:
         if each.state not in ("open", "at work", "going back"):
             failed = each.of("failed", "not taken back")
             yield f"{name}: {each.state}" + (f" on {', '.join(failed)}" if failed else "")
+        if seen.record is not None:
+            for node, words in said_of(each, seen.record.progress).items():
+                yield f"{name}: {node} says: {words}"
 
 
 def asked(run_id: str, question: "Question") -> str:
@@ -78,6 +82,14 @@ def waited_for(state: StepState) -> str:
     if not at_work:
         return ""
     return f"waits for {', '.join(at_work)}: {state.step.done_when}"
+
+
+def said_of(state: StepState, progress: "Progress") -> dict[str, str]:
+    """The last that each node has said of a step that is under way there."""
+    if progress.step != state.step.name:
+        return {}
+    busy = state.of("at work", "going back")
+    return {node: words for node, words in progress.said.items() if node in busy}
 
 
 class _ChangeTable:
@@ -110,6 +122,8 @@ class _ChangeTable:
             for state in states_of(seen):
                 if state.step.phase == phase and self._is_shown(phase, state, seen):
                     rows.add_row("", *self._step(state))
+                    for node, words in said_of(state, seen.record.progress).items() if seen.record else ():
+                        rows.add_row("", "", Text(f"{node}: {words}", style="dim"))
         return rows
 
     def _goes_back(self, seen: ChangeSeen) -> bool:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from rich.text import Text
 
-from holdfast.cli.change_live import asked, waited_for
+from holdfast.cli.change_live import asked, said_of, waited_for
 from holdfast.cli.render import facts, human_seconds, moment, public_record, table
 from holdfast.cli.step_states import MARKS, StepState, step_states
 
@@ -57,8 +57,11 @@ def _head(found: "ChangeStatus", states: tuple[StepState, ...]) -> Iterator[tupl
     if found.plan and found.plan.emergency:
         yield "emergency", f"backup {found.plan.emergency}"
     if outcome is None:
-        for line in filter(None, map(waited_for, states)):
-            yield "now", line
+        for state in states:
+            if line := waited_for(state):
+                yield "now", line
+            for node, words in said_of(state, record.progress).items():
+                yield "", f"{node} says: {words}"
     if outcome and outcome.error:
         yield "error", f"[{outcome.error.code}] {outcome.error.message}"
     for warning in outcome.warnings if outcome else ():

@@ -256,12 +256,13 @@ class AskEvent(Model):
 
 
 class ChangePending(Model):
-    """What a phase waits for: `step` is under way on the nodes of `steps`."""
+    """What a phase waits for: `step` is under way on the nodes of `steps`; `said` is the last that each said of it."""
 
     step: StepName
     wait_s: int = Field(ge=1, le=300)
     since: Utc
     steps: tuple[NodeStep, ...]
+    said: dict[str, Words] = Field(default_factory=dict)
 
 
 class GivenUp(Model):

@@ -12,6 +12,7 @@ from holdfast.models.base import BackupId, ClusterId, Model, RunId, Sha256Hex, S
 from holdfast.models.cluster import LockSpec
 from holdfast.models.etcd import EndpointFailure
 from holdfast.models.node import NodeEtcd, NodeStep, NodeSurvey, StepKey
+from holdfast.models.words import Words
 
 # The cluster of an execution whose input names none.
 UNKNOWN_CLUSTER = "unknown"
@@ -232,12 +233,15 @@ class Outcome(StoredModel):
 
 
 class Progress(StoredModel):
-    """How far a phase is; `total` is 0 when nobody knows."""
+    """How far a phase is; `total` is 0 when nobody knows. `said` is the last that each node has said of `step`, as
+    long as it is under way there."""
 
     phase: str
     done: int = 0
     total: int = 0
     unit: str = "bytes"
+    step: str = ""
+    said: dict[str, Words] = Field(default_factory=dict)
 
 
 class RunRecord(StoredModel):

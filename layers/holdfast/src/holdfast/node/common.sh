@@ -49,6 +49,19 @@ proxy = \"$store_proxy\""
 }
 meet_store
 
+# While a step runs, whoever looks at it is shown the last line of its file `saying` (step.sh).
+
+say() { # TEXT
+	{ printf '%s\n' "$1" >./saying.new && mv -f ./saying.new ./saying; } 2>/dev/null # nothing fails for want of words
+}
+
+aloud() { # FILE COMMAND...: a program of somebody else's; its words lie in FILE, which is of the step's own directory
+	words=$1
+	shift
+	: >"$words" && ln -sf "$words" ./saying
+	"$@" >>"$words" 2>&1
+}
+
 need() { # TOOLS
 	for tool in "$@"; do
 		command -v "$tool" >/dev/null || give_up node_tool_missing "$tool is not on the node's PATH"

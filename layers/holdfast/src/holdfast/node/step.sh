@@ -39,6 +39,11 @@ plain() { # what a terminal, JSON and Systems Manager all keep as it is, one byt
 	tr -c '\11\12\40-\176' '?'
 }
 
+last_said() { # the last line of the file `saying` that is none of blanks, for between quotes; a bar that moves ends with CR
+	[ -f "$dir/saying" ] || return 0
+	tail -c 4096 "$dir/saying" | tr '\11\15' ' \12' | plain | grep '[^ ]' | tail -n 1 | cut -c 1-200 | sed 's/["\\]/\\&/g'
+}
+
 forget() { # DIRECTORY: with what the step noted that it leaves elsewhere
 	if [ -f "$1/leftovers" ]; then
 		while IFS= read -r path; do rm -rf -- "$path"; done <"$1/leftovers"
@@ -75,7 +80,7 @@ show() {
 	elif alive "$dir"; then
 		so_far=0 total=0
 		[ ! -f "$dir/progress" ] || read -r so_far total <"$dir/progress"
-		answer running ",\"done\":$((so_far)),\"total\":$((total))"
+		answer running ",\"done\":$((so_far)),\"total\":$((total)),\"said\":\"$(last_said)\""
 		return 1
 	elif [ -f "$dir/code" ]; then # it ended between the two looks
 		show

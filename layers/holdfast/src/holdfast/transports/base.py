@@ -30,11 +30,13 @@ Capability = Literal["run", "upload_file", "fetch_file", "stream", "port_forward
 @dataclass(frozen=True)
 class Running:
     """The step is under way. `handle` is passed back at the next look (the id of an SSM command); JSON-safe, at most
-    2,000 characters, no secret. `done` and `total` are bytes, as far as the step tells (0 and 0 when it does not)."""
+    2,000 characters, no secret. `done` and `total` are bytes, as far as the step tells (0 and 0 when it does not);
+    `said` is the last line that its script, or the program that it runs, has said so far."""
 
     handle: str = ""
     done: int = 0
     total: int = 0
+    said: str = ""
 
 
 class Transport(Protocol):

@@ -26,7 +26,8 @@ class _Step:
 @dataclass
 class MemoryTransport(FailsOnDemand):
     """`program(node, command)` is what a step does; it is called once per step, when it starts. `looks` is how often a
-    step is found running before it is found finished. `started` notes (node, key) of every start, `cancelled` likewise.
+    step is found running before it is found finished, `says` what it says meanwhile, by node. `started` notes
+    (node, key) of every start, `cancelled` likewise.
 
     It leaves out what a shell would do: a script is not run, and a secret goes nowhere.
     """
@@ -40,6 +41,7 @@ class MemoryTransport(FailsOnDemand):
     streams: Mapping[tuple[str, ...], bytes] = field(default_factory=dict)
     started: list[tuple[str, str]] = field(default_factory=list)
     cancelled: list[tuple[str, str]] = field(default_factory=list)
+    says: dict[str, str] = field(default_factory=dict)
     closed: int = 0
 
     def __post_init__(self) -> None:
@@ -63,7 +65,7 @@ class MemoryTransport(FailsOnDemand):
             raise TransientError("node_step_lost", f"{node}: the step was started and its process is gone")
         if step.looks:
             step.looks -= 1
-            return Running(handle=f"{node}/{key}")
+            return Running(handle=f"{node}/{key}", said=self.says.get(node, ""))
         return step.result
 
     def reboot(self, node: str) -> None:

@@ -15,7 +15,7 @@ from holdfast import node
 from holdfast.errors import HoldfastError, PermanentError, TransientError
 from holdfast.models.base import StoredModel
 from holdfast.models.command import STDERR_LIMIT, STDOUT_LIMIT, Command, CommandResult
-from holdfast.models.words import plain
+from holdfast.models.words import Words, plain
 from holdfast.transports.base import Running
 
 STEPS = "/var/lib/holdfast/steps"
@@ -42,6 +42,7 @@ class _Answer(StoredModel):
     exit_code: int = 0
     done: Annotated[int, Field(ge=0)] = 0
     total: Annotated[int, Field(ge=0)] = 0
+    said: Words = ""
     stdout_bytes: Annotated[int, Field(ge=0)] = 0
     stderr_bytes: Annotated[int, Field(ge=0)] = 0
     public_key: str = ""
@@ -94,7 +95,7 @@ def read_step(where: str, output: str) -> Running | CommandResult:
     PermanentError `node_output_unreadable` for anything that is no answer."""
     answer, rest = _answer(where, output)
     if answer.state == "running":
-        return Running(done=answer.done, total=answer.total)
+        return Running(done=answer.done, total=answer.total, said=answer.said)
     if answer.state == "finished":
         return _result(answer, rest)
     if answer.state == "lost":

@@ -4,7 +4,7 @@ Called again and again by phase.asl.json until `pending` is None. Everything tha
 plan and the journal, so that a retry, a resumed run and a redrive find what was done and go on after it.
 """
 
-from contextlib import closing
+from contextlib import closing, suppress
 
 from holdfast.engine.looking import node_transport
 from holdfast.engine.restore.approving import accept
@@ -38,8 +38,9 @@ def advance(services: Services, work: PhaseWork) -> PhaseWork:
         _refuse_past_no_return(plan, journal)
     else:
         accept(services, run, plan, work.approval)
+    progress = Progress(phase=work.phase, done=done, total=len(steps), unit="steps")
     try:
-        enter(services, run, Progress(phase=work.phase, done=done, total=len(steps), unit="steps"))
+        enter(services, run, _telling(progress, work.pending))
     except LeaseHeldError as error:
         if journal.marks or not _is_a_backup(services, run.cluster_id, error.owner):
             raise
@@ -55,7 +56,15 @@ def advance(services: Services, work: PhaseWork) -> PhaseWork:
     with closing(services.nodes(through)) as transport:
         phase = _Phase(services, transport, work, plan, journal)
         pending = phase.take_back(steps) if work.phase == "Rollback" else phase.carry_out(steps)
+    if pending and pending.said and pending.said != (work.pending.said if work.pending else {}):
+        with suppress(HoldfastError):  # a table that fails costs whoever watches a line, not the run its step
+            services.runs.progress(run.cluster_id, run.run_id, _telling(progress, pending))
     return work.model_copy(update={"pending": pending, "given_up": phase.given_up})
+
+
+def _telling(progress: Progress, pending: ChangePending | None) -> Progress:
+    """With what the nodes have said of the step that is under way."""
+    return progress.model_copy(update={"step": pending.step, "said": pending.said}) if pending else progress
 
 
 def _is_a_backup(services: Services, cluster_id: str, run: str) -> bool:

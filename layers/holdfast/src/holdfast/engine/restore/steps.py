@@ -71,7 +71,8 @@ class StepWork:
             again += [step for node_, error in looked.failed.items() if (step := self._lost(_of(steps, node_), error))]
             waiting = (*looked.waiting, *again)
             fresh = any(not _of(steps, each).handle and each in looked.running for each in nodes)
-            pending = self._pending(waiting, since, now)
+            said = {each: running.said for each, running in looked.running.items() if running.said}
+            pending = self._pending(waiting, since, now, said)
             if waiting and not looked.done and not fresh:
                 return pending
         return None
@@ -79,9 +80,11 @@ class StepWork:
     def _given_up(self) -> set[str]:
         return {each.node for each in self.failed} | self.without
 
-    def _pending(self, steps: tuple[NodeStep, ...], since: datetime, now: datetime) -> ChangePending:
-        wait = next_wait((now - since).total_seconds())
-        return ChangePending(step=self.step.name, wait_s=wait, since=since, steps=steps)
+    def _pending(
+        self, steps: tuple[NodeStep, ...], since: datetime, now: datetime, said: dict[str, str]
+    ) -> ChangePending:
+        wait = next_wait((now - since).total_seconds(), speaks=bool(said))
+        return ChangePending(step=self.step.name, wait_s=wait, since=since, steps=steps, said=said)
 
     def _steps(self, nodes: tuple[str, ...], pending: ChangePending | None, now: datetime) -> tuple[NodeStep, ...]:
         known = {each.node: each for each in pending.steps} if pending else {}

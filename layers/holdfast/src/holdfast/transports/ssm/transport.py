@@ -7,6 +7,7 @@ command, a step that has some begins with a command that asks the node for a key
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
+from dataclasses import replace
 from typing import Any
 
 from holdfast.errors import HoldfastError, PermanentError, TransientError
@@ -30,6 +31,7 @@ LOOK_S = 60
 FAILURES = 2
 # Systems Manager may take blank lines from the end of an output, and the lengths in our answer count them.
 _BLANKS = "\n" * 64
+_NOTHING = Running()
 
 
 class SsmNodes:
@@ -111,7 +113,7 @@ class SsmNodes:
             return Running(self._send(node, key, text, "step", command.timeout_s).text())
         if isinstance(answer, CommandResult):
             return answer
-        return self._look_anew(node, key, command, done=answer.done, total=answer.total)
+        return self._look_anew(node, key, command, found=answer)
 
     def _no_answer(
         self, node: str, key: str, command: Command, before: Handle, found: Invocation
@@ -145,19 +147,19 @@ class SsmNodes:
         command: Command,
         *,
         wait: bool = False,
-        done: int = 0,
-        total: int = 0,
+        found: Running = _NOTHING,
         away_since: int = 0,
         failures: int = 0,
     ) -> Running:
-        """Start the step or find it. The command that starts it lasts as long as the step (`wait`); others do not."""
+        """Start the step or find it. The command that starts it lasts as long as the step (`wait`); others do not.
+        `found` is what was told of it a moment ago."""
         if command.secrets:
             sent = self._send(node, key, key_text(key, steps=self._steps), "key", LOOK_S)
         else:
             text = start_text(key, command, steps=self._steps, wait=wait)
             sent = self._send(node, key, text, "step", command.timeout_s if wait else LOOK_S)
         sent = sent.model_copy(update={"away_since": away_since, "failures": failures})
-        return Running(sent.text(), done, total)
+        return replace(found, handle=sent.text())
 
     def _send(self, node: str, key: str, text: str, phase: Phase, timeout_s: int) -> Handle:
         now = int(self._clock())
