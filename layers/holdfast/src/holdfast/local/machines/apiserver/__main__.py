@@ -6,7 +6,12 @@ from http.server import ThreadingHTTPServer
 from urllib.parse import urlsplit
 
 from holdfast.local.machines.apiserver.handler import Handler
+from holdfast.local.machines.apiserver.resources import Resources
 from holdfast.local.machines.apiserver.store import Store
+
+# How long a node controller waits for a node's lease before it calls the node unknown. The flag is that one's: there
+# is none here, and the API server works out by itself what it would write.
+GRACE = "40s"
 
 
 class Server(ThreadingHTTPServer):
@@ -19,15 +24,20 @@ class Server(ThreadingHTTPServer):
 
 def main() -> None:
     flags = dict(each.removeprefix("--").split("=", 1) for each in sys.argv[1:])
-    etcd = urlsplit(flags["etcd-servers"].split(",")[0])
+    members = [urlsplit(each) for each in flags["etcd-servers"].split(",")]
     store = Store(
-        etcd.hostname or "", etcd.port or 2379, flags["etcd-cafile"], flags["etcd-certfile"], flags["etcd-keyfile"]
+        [(each.hostname or "", each.port or 2379) for each in members],
+        flags["etcd-cafile"],
+        flags["etcd-certfile"],
+        flags["etcd-keyfile"],
     )
+    grace_s = float(flags.get("node-monitor-grace-period", GRACE).removesuffix("s"))
+    resources = Resources(store, flags.get("etcd-prefix", "/registry").rstrip("/"), grace_s)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(flags["tls-cert-file"], flags["tls-private-key-file"])
     context.load_verify_locations(flags["client-ca-file"])
     context.verify_mode = ssl.CERT_OPTIONAL
-    handler = type("OfThisServer", (Handler,), {"store": store})
+    handler = type("OfThisServer", (Handler,), {"resources": resources})
     # A real one listens everywhere; here all nodes share one loopback.
     server = Server((flags["advertise-address"], int(flags["secure-port"])), handler)
     server.socket = context.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)

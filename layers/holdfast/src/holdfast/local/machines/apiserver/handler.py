@@ -3,31 +3,44 @@
 import json
 import ssl
 import sys
+from dataclasses import dataclass
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler
 from typing import Any, ClassVar
 from urllib.parse import parse_qs, urlsplit
 
-from holdfast.local.machines.apiserver import objects
-from holdfast.local.machines.apiserver.objects import KINDS, Kind
-from holdfast.local.machines.apiserver.store import CompactedError, Store, StoreAwayError, Stored
+from holdfast.local.machines.apiserver.discovery import discovered
+from holdfast.local.machines.apiserver.kinds import Kind, kind_at
+from holdfast.local.machines.apiserver.objects import User
+from holdfast.local.machines.apiserver.refusals import RefusedError, bad, no_such_path, status_of
+from holdfast.local.machines.apiserver.resources import Object, Resources
+from holdfast.local.machines.apiserver.selecting import Selection
+from holdfast.local.machines.apiserver.store import CompactedError, StoreAwayError
+from holdfast.local.machines.apiserver.tables import table
 
 _PUBLIC = ("/readyz", "/livez", "/healthz", "/version")
-_TRIES = 20
+_MASTERS, _NODES = "system:masters", "system:nodes"
+_FOR_NODES = ("nodes", "leases", "certificatesigningrequests")
+_MERGE = "application/merge-patch+json"
 # For a watch that names no end.
 _WATCH_S = 300.0
 
 
-class RefusedError(Exception):
-    def __init__(self, status: HTTPStatus, reason: str, message: str) -> None:
-        super().__init__(message)
-        self.status, self.reason = status, reason
+@dataclass(frozen=True)
+class Place:
+    """What a path names; "" for what it does not."""
+
+    kind: Kind
+    namespace: str = ""
+    name: str = ""
+    subresource: str = ""
 
 
 class Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
     timeout = 60
-    store: ClassVar[Store]
+    resources: ClassVar[Resources]
 
     def setup(self) -> None:
         self.request.settimeout(self.timeout)
@@ -43,35 +56,46 @@ class Handler(BaseHTTPRequestHandler):
     def do_PUT(self) -> None:
         self._answer()
 
+    def do_PATCH(self) -> None:
+        self._answer()
+
     def do_DELETE(self) -> None:
         self._answer()
 
     def _answer(self) -> None:
         url = urlsplit(self.path)
         given = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        query = {name: values[0] for name, values in parse_qs(url.query).items()}
         try:
-            self._admit(url.path)
             if url.path in _PUBLIC:
-                self._send_public(url.path)
-            else:
-                self._serve(url.path, {name: values[0] for name, values in parse_qs(url.query).items()}, given)
+                return self._send_public(url.path)
+            user = self._user()
+            found = discovered(url.path)
+            if found is not None and user.groups:
+                return self._send(found)
+            place = _place(url.path)
+            _admit(user, self.command, place)
+            self._serve(place, query, given, user)
         except RefusedError as error:
-            self._send(_status(error.status, error.reason, str(error)), error.status)
+            self._send(error.body(), error.status)
         except StoreAwayError as error:
-            message = f"etcdserver: {error}"
-            self._send(_status(HTTPStatus.INTERNAL_SERVER_ERROR, "InternalError", message), 500)
+            self._send(status_of(500, "InternalError", f"etcdserver: {error}"), 500)
 
-    def _admit(self, path: str) -> None:
+    def _user(self) -> User:
+        """By the certificate; who may do everything may ask as somebody else."""
         known: dict[str, Any] = (
             dict(self.request.getpeercert() or {}) if isinstance(self.request, ssl.SSLSocket) else {}
         )
         subject: list[tuple[str, str]] = [pair for part in known.get("subject", ()) for pair in part]
-        user = next((value for name, value in subject if name == "commonName"), "system:anonymous")
-        groups = {value for name, value in subject if name == "organizationName"}
-        if "system:masters" in groups or path in _PUBLIC:
-            return
-        if "system:nodes" not in groups or not path.startswith(("/api/v1/nodes", "/apis/coordination.k8s.io/")):
-            raise RefusedError(HTTPStatus.FORBIDDEN, "Forbidden", f'User "{user}" cannot {self.command} path "{path}"')
+        name = next((value for field, value in subject if field == "commonName"), "system:anonymous")
+        groups = [value for field, value in subject if field == "organizationName"]
+        if "Impersonate-User" in self.headers:
+            if _MASTERS not in groups:
+                raise _forbidden(name, "impersonate", "users", "")
+            groups = self.headers.get_all("Impersonate-Group") or []
+            name = self.headers["Impersonate-User"]
+        known_to = ["system:unauthenticated"] if name == "system:anonymous" else [*groups, "system:authenticated"]
+        return User(name, tuple(known_to))
 
     def _send_public(self, path: str) -> None:
         if path == "/version":
@@ -79,98 +103,72 @@ class Handler(BaseHTTPRequestHandler):
         body, status = b"ok", 200
         if path == "/readyz":
             try:
-                self.store.range("/registry/health")
+                self.resources.check()
             except StoreAwayError as error:
                 body, status = f"[+]ping ok\n[-]etcd failed: {error}\nreadyz check failed\n".encode(), 500
         return self._send_bytes(body, "text/plain; charset=utf-8", status)
 
-    def _serve(self, path: str, query: dict[str, str], given: bytes) -> None:
-        kind, namespace, name = _place(path)
-        below = "/".join(part for part in (kind.below, namespace) if part)
-        selector = query.get("fieldSelector", "").removeprefix("metadata.name=")
-        key = f"{below}/{name or selector}"
-        if self.command == "GET" and query.get("watch") in ("1", "true"):
-            self._watch(kind, key, query, prefix=not (name or selector))
-        elif self.command == "GET" and name:
-            stored = _found(self.store.get(key), kind, name)
-            self._show(kind, [self._read(kind, stored)], stored.revision, alone=True)
-        elif self.command == "GET":
-            found, revision = self.store.range(key, prefix=not selector)
-            self._show(kind, [self._read(kind, each) for each in found], revision)
-        elif self.command == "POST" and not name:
-            self._create(kind, namespace, below, _json(given))
-        elif self.command == "PUT" and name:
-            self._update(kind, key, name, _json(given))
-        elif self.command == "DELETE" and name:
-            _found(self.store.delete(key), kind, name)
-            self._send({"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success"})
-        else:
-            raise RefusedError(HTTPStatus.METHOD_NOT_ALLOWED, "MethodNotAllowed", "this stand-in cannot do that")
+    def _serve(self, place: Place, query: dict[str, str], given: bytes, user: User) -> None:
+        kind, namespace, name = place.kind, place.namespace, place.name
+        wanted = Selection(query.get("labelSelector", ""), query.get("fieldSelector", ""))
+        match self.command:
+            case "GET" if not name and query.get("watch") in ("1", "true"):
+                self._watch(place, wanted, query)
+            case "GET" if name:
+                self._show(kind, [self.resources.get(kind, namespace, name)], 0, query, alone=True)
+            case "GET":
+                self._show(kind, *self.resources.list(kind, namespace, wanted), query)
+            case "POST" if not name:
+                self._send(self.resources.create(kind, namespace, _json(given), user), 201)
+            case "PUT" if name:
+                self._send(self.resources.replace(kind, namespace, name, _json(given), place.subresource))
+            case "PATCH" if name:
+                self._patch(place, _json(given))
+            case "DELETE" if name and not place.subresource:
+                self._send(self.resources.delete(kind, namespace, name))
+            case _:
+                message = "the server does not allow this method on the requested resource"
+                raise RefusedError(HTTPStatus.METHOD_NOT_ALLOWED, "MethodNotAllowed", message)
 
-    def _create(self, kind: Kind, namespace: str, below: str, given: dict[str, Any]) -> None:
-        value = objects.new(kind, namespace, given)
-        name = str(value["metadata"].get("name", ""))
-        revision = self.store.create(f"{below}/{name}", objects.written(value)) if name else None
-        if revision is None:
-            raise RefusedError(HTTPStatus.CONFLICT, "AlreadyExists", f'{kind.name} "{name}" already exists')
-        value["metadata"]["resourceVersion"] = str(revision)
-        self._send(value, 201)
+    def _patch(self, place: Place, patch: Object) -> None:
+        if self.headers.get("Content-Type", "") != _MERGE:
+            message = "the body of the request was in an unknown format - accepted media types include: "
+            raise RefusedError(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "UnsupportedMediaType", message + _MERGE)
+        self._send(self.resources.patch(place.kind, place.namespace, place.name, patch, place.subresource))
 
-    def _update(self, kind: Kind, key: str, name: str, given: dict[str, Any]) -> None:
-        wanted = given.get("metadata", {}).get("resourceVersion")
-        for _ in range(_TRIES):
-            stored = _found(self.store.get(key), kind, name)
-            if wanted and wanted != str(stored.revision):
-                break
-            value = objects.changed(objects.read(kind, stored), given)
-            revision = self.store.update(key, objects.written(value), stored.revision)
-            if revision is not None:
-                value["metadata"]["resourceVersion"] = str(revision)
-                return self._send(value)
-        raise RefusedError(HTTPStatus.CONFLICT, "Conflict", f'{kind.name} "{name}" has been modified')
-
-    def _read(self, kind: Kind, stored: Stored) -> dict[str, Any]:
-        value = objects.read(kind, stored)
-        if kind.name != "Node":
-            return value
-        leases = KINDS["leases"]
-        lease = self.store.get(f"{leases.below}/kube-node-lease/{value['metadata']['name']}")
-        return objects.with_readiness(value, objects.read(leases, lease) if lease else None)
-
-    def _show(self, kind: Kind, values: list[dict[str, Any]], revision: int, *, alone: bool = False) -> None:
+    def _show(
+        self, kind: Kind, values: list[Object], revision: int, query: dict[str, str], *, alone: bool = False
+    ) -> None:
         if "as=Table" in self.headers.get("Accept", ""):
-            self._send(objects.table(kind, values, revision))
+            self._send(table(kind, values, revision, query.get("includeObject", "Metadata")))
         elif alone:
             self._send(values[0])
         else:
             listed = {"metadata": {"resourceVersion": str(revision)}, "items": values}
             self._send({"kind": f"{kind.name}List", "apiVersion": kind.api_version, **listed})
 
-    def _watch(self, kind: Kind, key: str, query: dict[str, str], *, prefix: bool) -> None:
-        """Without a version to begin at, what there is comes first."""
+    def _watch(self, place: Place, wanted: Selection, query: dict[str, str]) -> None:
         since = int(query.get("resourceVersion") or 0)
+        timeout_s = float(query.get("timeoutSeconds") or _WATCH_S)
         self.send_response(200)
         self.send_header("Content-Type", "application/json")
         self.send_header("Transfer-Encoding", "chunked")
         self.end_headers()
-        if not since:
-            found, since = self.store.range(key, prefix=prefix)
-            for each in found:
-                self._send_event("ADDED", self._read(kind, each))
         try:
-            timeout_s = float(query.get("timeoutSeconds") or _WATCH_S)
-            for change in self.store.watch(key, since + 1, prefix=prefix, timeout_s=timeout_s):
-                self._send_event(change.kind, self._read(kind, change.stored))
+            for what, value in self.resources.watch(place.kind, place.namespace, wanted, since, timeout_s):
+                self._send_event(what, value)
         except CompactedError as error:
-            self._send_event("ERROR", _status(HTTPStatus.GONE, "Expired", str(error)))
+            self._send_event("ERROR", status_of(HTTPStatus.GONE, "Expired", str(error)))
+        except StoreAwayError as error:
+            self._send_event("ERROR", status_of(500, "InternalError", f"etcdserver: {error}"))
         self.wfile.write(b"0\r\n\r\n")
 
-    def _send_event(self, kind: str, value: dict[str, Any]) -> None:
+    def _send_event(self, kind: str, value: Object) -> None:
         body = json.dumps({"type": kind, "object": value}).encode() + b"\n"
         self.wfile.write(b"%x\r\n%s\r\n" % (len(body), body))
         self.wfile.flush()
 
-    def _send(self, value: dict[str, Any], status: int = 200) -> None:
+    def _send(self, value: Object, status: int = 200) -> None:
         self._send_bytes(json.dumps(value).encode() + b"\n", "application/json", status)
 
     def _send_bytes(self, body: bytes, content_type: str, status: int) -> None:
@@ -184,33 +182,40 @@ class Handler(BaseHTTPRequestHandler):
         sys.stderr.write(f"{self.log_date_time_string()} {format % args}\n")
 
 
-def _place(path: str) -> tuple[Kind, str, str]:
-    """(kind, namespace, name) of a path below /api/v1 or /apis/coordination.k8s.io/v1; "" for what it does not name."""
+def _admit(user: User, method: str, place: Place) -> None:
+    if _MASTERS in user.groups or (_NODES in user.groups and place.kind.plural in _FOR_NODES):
+        return
+    verb = {"GET": "get" if place.name else "list", "POST": "create", "PUT": "update"}.get(method, method.lower())
+    raise _forbidden(user.name, verb, place.kind.plural, place.kind.group, place)
+
+
+def _forbidden(user: str, verb: str, plural: str, group: str, place: Place | None = None) -> RefusedError:
+    where = f'in the namespace "{place.namespace}"' if place and place.namespace else "at the cluster scope"
+    called = (place.kind.resource if place else plural) + (f' "{place.name}"' if place and place.name else "")
+    message = f'{called} is forbidden: User "{user}" cannot {verb} resource "{plural}" in API group "{group}" {where}'
+    return RefusedError(HTTPStatus.FORBIDDEN, "Forbidden", message)
+
+
+def _place(path: str) -> Place:
     parts = path.strip("/").split("/")
-    parts = parts[2:] if parts[0] == "api" else parts[3:]
+    if parts[0] == "api" and len(parts) > 2:
+        group, version, parts = "", parts[1], parts[2:]
+    elif parts[0] == "apis" and len(parts) > 3:
+        group, version, parts = parts[1], parts[2], parts[3:]
+    else:
+        raise no_such_path()
     namespace = ""
-    if len(parts) > 2 and parts[0] == "namespaces":
+    if len(parts) > 2 and parts[0] == "namespaces" and kind_at(group, version, parts[2]):
         namespace, parts = parts[1], parts[2:]
-    kind = KINDS.get(parts[0]) if parts else None
-    prefix = f"/apis/{kind.api_version}/" if kind and "/" in kind.api_version else "/api/v1/"
-    if kind is None or len(parts) > 2 or not path.startswith(prefix):
-        raise RefusedError(HTTPStatus.NOT_FOUND, "NotFound", "the server could not find the requested resource")
-    return kind, namespace, parts[1] if len(parts) == 2 else ""
+    kind = kind_at(group, version, parts[0])
+    nameless = kind is None or (kind.namespaced and len(parts) > 1 and not namespace)
+    if kind is None or nameless or len(parts) > 3 or kind.namespaced < bool(namespace):
+        raise no_such_path()
+    return Place(kind, namespace, *parts[1:])
 
 
-def _found(stored: Stored | None, kind: Kind, name: str) -> Stored:
-    if stored is None:
-        raise RefusedError(HTTPStatus.NOT_FOUND, "NotFound", f'{kind.name} "{name}" not found')
-    return stored
-
-
-def _json(given: bytes) -> dict[str, Any]:
+def _json(given: bytes) -> Object:
     try:
         return dict(json.loads(given))
     except (ValueError, TypeError) as error:
-        raise RefusedError(HTTPStatus.BAD_REQUEST, "BadRequest", f"the object is no JSON: {error}") from error
-
-
-def _status(status: HTTPStatus, reason: str, message: str) -> dict[str, Any]:
-    said = {"status": "Failure", "message": message, "reason": reason, "code": int(status)}
-    return {"kind": "Status", "apiVersion": "v1", "metadata": {}, **said}
+        raise bad(f"the object provided is unrecognized: {error}") from error

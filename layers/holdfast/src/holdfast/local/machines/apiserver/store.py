@@ -1,13 +1,15 @@
-"""Objects in etcd, through the JSON gateway of one member, with mutual TLS."""
+"""Objects in etcd, through the JSON gateway of a member, with mutual TLS."""
 
 import base64
 import http.client
 import json
 import ssl
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
+
+type _Member = tuple[str, int]
 
 TIMEOUT_S = 2.0
 
@@ -36,10 +38,10 @@ class Change:
 
 
 class Store:
-    """Used by many threads, each with a connection of its own."""
+    """Used by many threads, each with a connection of its own, to the first of `members` (host, port) that answers."""
 
-    def __init__(self, host: str, port: int, authority: str, certificate: str, key: str) -> None:
-        self._where = (host, port)
+    def __init__(self, members: Sequence[_Member], authority: str, certificate: str, key: str) -> None:
+        self._members = tuple(members)
         self._context = ssl.create_default_context(cafile=authority)
         self._context.verify_flags &= ~ssl.VERIFY_X509_STRICT  # authorities of a test cluster name no key
         self._context.load_cert_chain(certificate, key)
@@ -63,15 +65,17 @@ class Store:
         compare = {"key": _text(key), "target": "MOD", "result": "EQUAL", "mod_revision": str(revision)}
         return self._put(key, value, [compare])
 
-    def delete(self, key: str) -> Stored | None:
-        """What was there."""
-        answer = self._call("/v3/kv/deleterange", {"key": _text(key), "prev_kv": True})
-        return next((_stored(each) for each in answer.get("prev_kvs", [])), None)
+    def delete(self, key: str, revision: int) -> bool:
+        """False when it was changed after `revision`, or is gone."""
+        compare = {"key": _text(key), "target": "MOD", "result": "EQUAL", "mod_revision": str(revision)}
+        delete = {"request_delete_range": {"key": _text(key)}}
+        return bool(self._call("/v3/kv/txn", {"compare": [compare], "success": [delete]}).get("succeeded"))
 
     def watch(self, key: str, since: int, *, prefix: bool, timeout_s: float) -> Iterator[Change]:
         """Changes from revision `since` on, until nothing came for `timeout_s`, or the caller leaves."""
         request = _range(key, prefix) | {"start_revision": str(since), "prev_kv": True}
-        connection = self._connection(timeout_s)
+        self._call("/v3/kv/range", _range(key, False))  # so that a member that answers is known
+        connection = self._connection(self._local.kept[0], timeout_s)
         try:
             connection.request("POST", "/v3/watch", json.dumps({"create_request": request}))
             answer = connection.getresponse()
@@ -90,26 +94,27 @@ class Store:
         return int(answer["header"]["revision"]) if answer.get("succeeded") else None
 
     def _call(self, path: str, request: dict[str, Any]) -> dict[str, Any]:
-        """Anew when a kept connection turns out to be closed, by an etcd that was restarted."""
-        kept = getattr(self._local, "connection", None)
-        for connection in (kept, None) if kept else (None,):
+        """By the kept connection, which may turn out to be closed, then by a new one to each member."""
+        kept: tuple[_Member, http.client.HTTPSConnection] | None = getattr(self._local, "kept", None)
+        self._local.kept = None
+        failed: Exception = StoreAwayError("no member is known")
+        for member in ([kept[0]] if kept else []) + list(self._members):
+            connection, kept = (kept[1] if kept else self._connection(member, TIMEOUT_S)), None
             try:
-                using = connection or self._connection(TIMEOUT_S)
-                using.request("POST", path, json.dumps(request))
-                answer = using.getresponse()
+                connection.request("POST", path, json.dumps(request))
+                answer = connection.getresponse()
                 body = json.loads(answer.read())
             except (OSError, http.client.HTTPException, ValueError) as error:
-                failed: Exception = error
+                failed = error
                 continue
-            self._local.connection = using
-            if answer.status != http.HTTPStatus.OK:
-                raise StoreAwayError(str(body.get("message", body)))
-            return dict(body)
-        self._local.connection = None
+            if answer.status == http.HTTPStatus.OK:
+                self._local.kept = member, connection
+                return dict(body)
+            failed = StoreAwayError(str(body.get("message", body)))
         raise StoreAwayError(str(failed)) from failed
 
-    def _connection(self, timeout_s: float) -> http.client.HTTPSConnection:
-        return http.client.HTTPSConnection(*self._where, timeout=timeout_s, context=self._context)
+    def _connection(self, member: _Member, timeout_s: float) -> http.client.HTTPSConnection:
+        return http.client.HTTPSConnection(*member, timeout=timeout_s, context=self._context)
 
 
 def _range(key: str, prefix: bool) -> dict[str, Any]:

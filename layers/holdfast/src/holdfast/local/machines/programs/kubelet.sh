@@ -120,7 +120,10 @@ store() { # OBJECT COLLECTION: replaced, or made when the API server knows none;
 renew() { # while this kubelet runs
 	node=$(uname -n) known=""
 	while kill -0 $$ 2>/dev/null; do
-		[ "$known" = 200 ] || known=$(store this_node /api/v1/nodes)
+		if [ "$known" != 200 ]; then
+			known=$(store this_node /api/v1/nodes)
+			[ "$known" != 200 ] || known=$(this_node | told PUT "/api/v1/nodes/$node/status")
+		fi
 		[ "$(store lease /apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases)" = 200 ] || known=""
 		sleep 1
 	done
