@@ -24,8 +24,8 @@ from holdfast.schedules.memory import MemorySchedules
 from holdfast.signing.base import Signing
 from holdfast.signing.memory import MemorySigningKey
 from holdfast.state.memory import MemoryClusters, MemoryFreshnessNotes, MemoryLeases, MemoryRuns
-from holdfast.storage.base import ObjectLocks
-from holdfast.storage.faulty import FaultyBucket, FaultyLocks, Store
+from holdfast.storage.base import Bucket, ObjectLocks
+from holdfast.storage.faulty import FaultyBucket, FaultyLocks
 from holdfast.storage.memory import MemoryBucket
 from holdfast.storage.memory_grants import MemoryGrants
 from holdfast.storage.probing import MemoryProbe
@@ -64,7 +64,7 @@ class MemoryServices:
     runs: MemoryRuns = field(default_factory=MemoryRuns)
     freshness_notes: MemoryFreshnessNotes = field(default_factory=MemoryFreshnessNotes)
     bucket: MemoryBucket = field(default_factory=MemoryBucket)
-    store: Store | None = None
+    store: Bucket | None = None
     secrets: MemoryBucket = field(default_factory=lambda: MemoryBucket("secrets"))
     credentials: MemoryCredentials = field(default_factory=MemoryCredentials)
     schedules: MemorySchedules = field(default_factory=MemorySchedules)
@@ -125,7 +125,7 @@ class MemoryServices:
         return transport
 
     @property
-    def _store(self) -> Store:
+    def _store(self) -> Bucket:
         return self.store or self.bucket
 
     reader = writer = remover = _store

@@ -7,8 +7,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from holdfast.errors import PermanentError, RefusedError
-from holdfast.storage.base import LockState, ObjectLocks
-from holdfast.storage.faulty import FaultyBucket, FaultyLocks, Store
+from holdfast.storage.base import Bucket, LockState, ObjectLocks
+from holdfast.storage.faulty import FaultyBucket, FaultyLocks
 from holdfast.storage.memory import MemoryBucket
 
 KEY = "prod-1/20261120T154300Z-r-1a2b3c/snapshot.db.zst"
@@ -18,7 +18,7 @@ KEY = "prod-1/20261120T154300Z-r-1a2b3c/snapshot.db.zst"
 class Place:
     """One bucket, and the locks of its objects."""
 
-    store: Store
+    store: Bucket
     locks: ObjectLocks
 
     def put(self) -> "Place":

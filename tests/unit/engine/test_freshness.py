@@ -15,10 +15,10 @@ from holdfast.models.freshness import Freshness
 from holdfast.planning.catalog_key import catalog_prefix
 from holdfast.planning.freshness import codes
 from holdfast.planning.naming import DAMAGED, MANIFEST, SNAPSHOT, VERIFIED, backup_key
-from holdfast.storage.base import ObjectInfo
+from holdfast.storage.base import Bucket, ObjectInfo
 from holdfast.storage.faulty import Fault, FaultyBucket, access_denied, slow_down
 from holdfast.storage.memory import MemoryBucket
-from holdfast.storage.routing import Bucket, Place, RoutedBucket
+from holdfast.storage.routing import Place, RoutedBucket
 
 NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
 DAY, YEAR = timedelta(days=1), timedelta(days=365)

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+from botocore.config import Config
 from botocore.exceptions import (
     BotoCoreError,
     ClientError,
@@ -79,6 +80,16 @@ def error_text(error: ClientError) -> str:
 def is_busy(code: str, status: int = 0) -> bool:
     """Whether another try may succeed, by the code of the answer and its HTTP status (0 where there is none)."""
     return code in _BUSY or status == 429 or status >= 500
+
+
+def client_config(*, attempts: int = 5, connections: int = 10) -> Config:
+    """Of clients of the control path: a call ends, well or not, while the function that waits for it still lives."""
+    return Config(
+        connect_timeout=5,
+        read_timeout=30,
+        retries={"mode": "standard", "total_max_attempts": attempts},
+        max_pool_connections=connections,
+    )
 
 
 @dataclass(frozen=True)

@@ -17,13 +17,12 @@ if TYPE_CHECKING:
 def connect(options: "GlobalOptions") -> "Services":
     """Fails with `endpoint_invalid`, `aws_profile_unknown`, `aws_credentials_missing`, `aws_region_missing`,
     `stack_missing`, `stack_not_ready`, and the codes of `stack_outputs`."""
-    from botocore.config import Config
-
+    from holdfast.aws import client_config
     from holdfast.wiring import AwsServices
 
     _check_endpoint(options.endpoint_url)
     session = _session(options)
-    config = Config(connect_timeout=5, read_timeout=30, retries={"mode": "standard", "total_max_attempts": 3})
+    config = client_config(attempts=3)
     cloudformation = session.client("cloudformation", endpoint_url=options.endpoint_url, config=config)
     outputs = stack_outputs(cloudformation, options.stack)
     return AwsServices(Settings.from_outputs(outputs), session, options.endpoint_url)

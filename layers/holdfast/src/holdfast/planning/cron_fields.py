@@ -1,7 +1,8 @@
 """One field of a cron expression: its text, and the set of values that it stands for."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from holdfast.errors import InvalidInputError
 
@@ -91,6 +92,26 @@ DAY = Field("day of the month", 1, 31)
 MONTH = Field("month", 1, 12, _MONTHS, first_name=1)
 # crontab(5): 0 and 7 are both Sunday. EventBridge: 1 is Sunday, 7 is Saturday.
 CRON_WEEKDAY = Field("day of the week", 0, 7, WEEKDAYS, wraps=7)
+
+
+class SixFields(NamedTuple):
+    minute: Field
+    hour: Field
+    day: Field
+    month: Field
+    weekday: Field
+    year: Field
+
+
+# EventBridge's own.
+SIX = SixFields(
+    minute=replace(MINUTE, open_steps=True),
+    hour=replace(HOUR, open_steps=True),
+    day=replace(DAY, open_steps=True),
+    month=replace(MONTH, open_steps=True),
+    weekday=Field("day of the week", 1, 7, WEEKDAYS, first_name=1),
+    year=Field("year", 1970, 2199, open_steps=True),
+)
 
 
 def days_exist(days: frozenset[int], months: frozenset[int], *, leap_year: bool) -> bool:

@@ -5,18 +5,11 @@ is refused here rather than by AWS in the middle of `cluster apply`.
 """
 
 import re
-from dataclasses import replace
 
 from holdfast.errors import InvalidInputError
 from holdfast.planning.cron import never_fires
-from holdfast.planning.cron_fields import DAY, HOUR, MINUTE, MONTH, WEEKDAYS, Field, days_exist
+from holdfast.planning.cron_fields import SIX, days_exist
 
-_MINUTE = replace(MINUTE, open_steps=True)
-_HOUR = replace(HOUR, open_steps=True)
-_DAY = replace(DAY, open_steps=True)
-_MONTH = replace(MONTH, open_steps=True)
-_WEEKDAY = Field("day of the week", 1, 7, WEEKDAYS, first_name=1)
-_YEAR = Field("year", 1970, 2199, open_steps=True)
 # EventBridge Scheduler API reference, CreateSchedule, ScheduleExpression.
 _LONGEST_EXPRESSION = 256
 _NEAREST_WEEKDAY = re.compile(r"([0-9]{1,2})W")
@@ -27,9 +20,9 @@ _NTH_WEEKDAY = re.compile(r"([0-9A-Z]+)#([0-9]+)")
 def check_six(text: str) -> str:
     """`cron(…)` of six fields, upper case and single spaces; InvalidInputError `cron_invalid` or `cron_never_fires`."""
     minute, hour, day, month, weekday, year = text.upper().split()
-    _MINUTE.values(minute)
-    _HOUR.values(hour)
-    months, years = _MONTH.values(month), _YEAR.values(year)
+    SIX.minute.values(minute)
+    SIX.hour.values(hour)
+    months, years = SIX.month.values(month), SIX.year.values(year)
     if (day == "?") == (weekday == "?"):
         raise InvalidInputError(
             "cron_invalid",
@@ -55,20 +48,22 @@ def _days(day: str) -> frozenset[int]:
     if day in ("L", "LW"):
         return frozenset({1})
     nearest = _NEAREST_WEEKDAY.fullmatch(day)
-    return _DAY.values(nearest[1] if nearest else day)
+    return SIX.day.values(nearest[1] if nearest else day)
 
 
 def _check_weekday(weekday: str) -> None:
     if weekday == "L":
         return
     if "/" in weekday:
-        raise _WEEKDAY.wrong(weekday, "has a step, which EventBridge does not know here", "list the days: MON,WED,FRI")
+        raise SIX.weekday.wrong(
+            weekday, "has a step, which EventBridge does not know here", "list the days: MON,WED,FRI"
+        )
     last = _LAST_OF_WEEKDAY.fullmatch(weekday)
     nth = _NTH_WEEKDAY.fullmatch(weekday)
     if nth and not 1 <= int(nth[2]) <= 5:
-        raise _WEEKDAY.wrong(weekday, "counts outside 1-5: a month has at most five of a weekday")
+        raise SIX.weekday.wrong(weekday, "counts outside 1-5: a month has at most five of a weekday")
     single = last or nth
-    _WEEKDAY.values(single[1] if single else weekday)
+    SIX.weekday.values(single[1] if single else weekday)
 
 
 def _is_leap(year: int) -> bool:

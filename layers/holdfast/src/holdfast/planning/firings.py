@@ -6,20 +6,14 @@ that daylight saving leaves out does not fire, one that it repeats fires once.
 
 from calendar import monthrange
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from functools import cached_property, lru_cache
 from itertools import pairwise
 from zoneinfo import ZoneInfo
 
-from holdfast.planning.cron_fields import DAY, HOUR, MINUTE, MONTH, WEEKDAYS, Field
+from holdfast.planning.cron_fields import SIX
 
-_MINUTE = replace(MINUTE, open_steps=True)
-_HOUR = replace(HOUR, open_steps=True)
-_DAY = replace(DAY, open_steps=True)
-_MONTH = replace(MONTH, open_steps=True)
-_WEEKDAY = Field("day of the week", 1, 7, WEEKDAYS, first_name=1)
-_YEAR = Field("year", 1970, 2199, open_steps=True)
 _UNITS = {"minute": timedelta(minutes=1), "hour": timedelta(hours=1), "day": timedelta(days=1)}
 # 29 February comes once in eight years around 2100: who looks so far has seen every date that there is.
 _FAR = timedelta(days=8 * 366 + 1)
@@ -43,16 +37,16 @@ class Cron:
 
     @cached_property
     def _times(self) -> tuple[time, ...]:
-        hours, minutes = _HOUR.values(self.fields[1]), _MINUTE.values(self.fields[0])
+        hours, minutes = SIX.hour.values(self.fields[1]), SIX.minute.values(self.fields[0])
         return tuple(time(hour, minute) for hour in sorted(hours) for minute in sorted(minutes))
 
     @cached_property
     def _months(self) -> frozenset[int]:
-        return _MONTH.values(self.fields[3])
+        return SIX.month.values(self.fields[3])
 
     @cached_property
     def _years(self) -> frozenset[int]:
-        return _YEAR.values(self.fields[5])
+        return SIX.year.values(self.fields[5])
 
     @cached_property
     def _zone(self) -> ZoneInfo:
@@ -141,7 +135,7 @@ def _is_day(field: str, day: date) -> bool:
     if field.endswith("W"):
         number = int(field[:-1])
         return number <= last and day == _nearest_working_day(day.replace(day=number))
-    return day.day in _DAY.values(field)
+    return day.day in SIX.day.values(field)
 
 
 def _nearest_working_day(day: date) -> date:
@@ -161,7 +155,7 @@ def _is_weekday(field: str, day: date) -> bool:
         return number == 7
     if "#" in field:
         name, _, nth = field.partition("#")
-        return number in _WEEKDAY.values(name) and (day.day - 1) // 7 + 1 == int(nth)
+        return number in SIX.weekday.values(name) and (day.day - 1) // 7 + 1 == int(nth)
     if field.endswith("L"):
-        return number in _WEEKDAY.values(field[:-1]) and day.day + 7 > monthrange(day.year, day.month)[1]
-    return number in _WEEKDAY.values(field)
+        return number in SIX.weekday.values(field[:-1]) and day.day + 7 > monthrange(day.year, day.month)[1]
+    return number in SIX.weekday.values(field)

@@ -89,6 +89,10 @@ class ObjectRemover(Protocol):
     def abort_uploads(self, prefix: str) -> int: ...
 
 
+class Bucket(ObjectReader, ObjectWriter, ObjectRemover, Protocol):
+    """All roles of one bucket but its locks."""
+
+
 @dataclass(frozen=True)
 class LockState:
     """What keeps an object from removal: a retention with its end, a legal hold, both, or nothing."""

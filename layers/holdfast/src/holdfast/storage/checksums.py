@@ -22,6 +22,13 @@ def md5_digest(data: bytes | bytearray) -> bytes:
     return hashlib.md5(data, usedforsecurity=False).digest()
 
 
+def sums_of_put(body: bytes, *, sha256: bool) -> dict[str, str]:
+    """The arguments of a put that have the store check what arrives; MD5 where it knows nothing newer."""
+    if sha256:
+        return {"ChecksumSHA256": base64_text(sha256_digest(body))}
+    return {"ContentMD5": base64_text(md5_digest(body))}
+
+
 def composite_sha256(part_digests: Sequence[bytes]) -> str:
     """The checksum of a multipart object as Holdfast writes it, "sha256:<base64>-<parts>"."""
     return f"sha256:{base64_text(sha256_digest(b''.join(part_digests)))}-{len(part_digests)}"

@@ -4,20 +4,18 @@ import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal, Protocol
+from typing import Literal
 
 from pydantic import SecretStr
 
 from holdfast.errors import PermanentError, TransientError
 from holdfast.models.cluster import LockMode
 from holdfast.storage.base import (
+    Bucket,
     Completed,
     LockState,
     ObjectInfo,
     ObjectLocks,
-    ObjectReader,
-    ObjectRemover,
-    ObjectWriter,
     SentPart,
     Upload,
     UploadGrants,
@@ -81,14 +79,10 @@ class Fault:
     times: int = 1
 
 
-class Store(ObjectReader, ObjectWriter, ObjectRemover, Protocol):
-    """All roles of one bucket together."""
-
-
 class FaultyBucket:
     """Passes every call on to `inner`, unless a fault is due: then the call fails before it does anything."""
 
-    def __init__(self, inner: Store, faults: Sequence[Fault]) -> None:
+    def __init__(self, inner: Bucket, faults: Sequence[Fault]) -> None:
         self._inner = inner
         self._faults = tuple(faults)
         self._calls: dict[str, int] = {}

@@ -12,7 +12,6 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import groupby
-from typing import Protocol
 
 from pydantic import SecretStr
 
@@ -20,13 +19,11 @@ from holdfast.errors import PermanentError
 from holdfast.models.cluster import LockMode
 from holdfast.models.storage import StorageSpec
 from holdfast.storage.base import (
+    Bucket,
     Completed,
     LockState,
     ObjectInfo,
     ObjectLocks,
-    ObjectReader,
-    ObjectRemover,
-    ObjectWriter,
     SentPart,
     Upload,
     UploadGrants,
@@ -36,10 +33,6 @@ from holdfast.storage.base import (
 # How long a cluster's spec is believed, seconds. A function that lives for hours still sees a change.
 SPEC_LIFE_S = 60.0
 _ID = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,46}[a-z0-9])?")
-
-
-class Bucket(ObjectReader, ObjectWriter, ObjectRemover, Protocol):
-    """Every role of one bucket but its locks."""
 
 
 @dataclass(frozen=True)
@@ -86,14 +79,16 @@ def cluster_of(key: str) -> str:
     return cluster_id
 
 
-class RoutedBucket:
-    """Reader, writer and remover of the bucket of whichever cluster a key belongs to."""
-
-    def __init__(self, place_of: Callable[[str], Place[Bucket]]) -> None:
+class _Routed[Adapter]:
+    def __init__(self, place_of: Callable[[str], Place[Adapter]]) -> None:
         self._place_of = place_of
 
-    def _at(self, key: str) -> Place[Bucket]:
+    def _at(self, key: str) -> Place[Adapter]:
         return self._place_of(cluster_of(key))
+
+
+class RoutedBucket(_Routed[Bucket]):
+    """Reader, writer and remover of the bucket of whichever cluster a key belongs to."""
 
     def head(self, key: str) -> ObjectInfo:
         at = self._at(key)
@@ -132,14 +127,8 @@ class RoutedBucket:
         return sum(at.adapter.remove([at.key(key) for _, key in own]) for at, own in placed)
 
 
-class RoutedLocks:
+class RoutedLocks(_Routed[ObjectLocks]):
     """Object Lock in the bucket of whichever cluster a key belongs to."""
-
-    def __init__(self, place_of: Callable[[str], Place[ObjectLocks]]) -> None:
-        self._place_of = place_of
-
-    def _at(self, key: str) -> Place[ObjectLocks]:
-        return self._place_of(cluster_of(key))
 
     def lock(self, key: str, mode: LockMode, until: datetime) -> None:
         at = self._at(key)
@@ -158,14 +147,8 @@ class RoutedLocks:
         return at.adapter.lock_state(at.key(key))
 
 
-class RoutedGrants:
+class RoutedGrants(_Routed[UploadGrants]):
     """Presigned URLs for the bucket of whichever cluster a key belongs to."""
-
-    def __init__(self, place_of: Callable[[str], Place[UploadGrants]]) -> None:
-        self._place_of = place_of
-
-    def _at(self, key: str) -> Place[UploadGrants]:
-        return self._place_of(cluster_of(key))
 
     def begin_upload(self, key: str, *, content_type: str) -> str:
         at = self._at(key)

@@ -11,7 +11,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from holdfast.errors import PermanentError, RefusedError
 from holdfast.storage.base import ObjectInfo, Upload
-from holdfast.storage.checksums import base64_text, md5_digest, sha256_digest
+from holdfast.storage.checksums import sums_of_put
 from holdfast.storage.failures import bucket_not_found, error_code, status_of, storage_errors, unavailable
 from holdfast.storage.lock_rules import locked
 from holdfast.storage.s3_client import Checksums
@@ -147,17 +147,12 @@ class S3Bucket:
             return self._put(key, body, content_type, {})
 
     def _put(self, key: str, body: bytes, content_type: str, conditions: dict[str, str]) -> str | None:
-        sums = (
-            {"ChecksumSHA256": base64_text(sha256_digest(body))}
-            if self._checksums == "sha256"
-            else {"ContentMD5": base64_text(md5_digest(body))}
-        )
         answer = self._client.put_object(
             Bucket=self._bucket,
             Key=key,
             Body=body,
             ContentType=content_type,
-            **sums,
+            **sums_of_put(body, sha256=self._checksums == "sha256"),
             **self._encryption,
             **conditions,
         )

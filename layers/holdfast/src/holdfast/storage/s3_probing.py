@@ -12,7 +12,7 @@ from holdfast.errors import HoldfastError
 from holdfast.models.run import ErrorInfo
 from holdfast.models.storage import Side, StorageSpec
 from holdfast.models.store import StoreFacts
-from holdfast.storage.checksums import base64_text, md5_digest, sha256_digest
+from holdfast.storage.checksums import sums_of_put
 from holdfast.storage.failures import error_code, named_region, status_of, storage_errors
 from holdfast.storage.s3_encryption import encryption_parameters
 from holdfast.storage.s3_stores import S3Stores
@@ -176,11 +176,7 @@ class _Look:
 
     def _put(self, body: bytes, **conditions: str) -> None:
         """With the sums that S3Bucket sends: botocore's own would go at the body's end, which is another question."""
-        sums = (
-            {"ChecksumSHA256": base64_text(sha256_digest(body))}
-            if self._sha256
-            else {"ContentMD5": base64_text(md5_digest(body))}
-        )
+        sums = sums_of_put(body, sha256=self._sha256)
         self._client.put_object(
             Bucket=self._bucket, Key=self._probe, Body=body, **sums, **self._encryption, **conditions
         )

@@ -8,10 +8,10 @@ from typing import Any
 
 import boto3
 import botocore.session
-from botocore.config import Config
 from botocore.credentials import AssumeRoleCredentialFetcher, CredentialResolver, DeferredRefreshableCredentials
 from botocore.loaders import create_loader
 
+from holdfast.aws import client_config
 from holdfast.models.storage import RoleSpec, StoreKeys
 
 # The most that AWS gives to a role that was assumed by a role, which the functions' own are
@@ -50,8 +50,7 @@ def assumed_session(source: boto3.Session, role: RoleSpec, *, endpoint_url: str 
     """Nothing is asked of STS before the first request. `endpoint_url` is that of STS, None for AWS's own."""
 
     def sts_client(service: str, **identity: str) -> Any:
-        config = Config(connect_timeout=5, read_timeout=30, retries={"mode": "standard", "total_max_attempts": 5})
-        return source.client(service, endpoint_url=endpoint_url, config=config, **identity)
+        return source.client(service, endpoint_url=endpoint_url, config=client_config(), **identity)
 
     asked = {"RoleSessionName": role.session_name, "DurationSeconds": SESSION_S}
     if role.external_id is not None:

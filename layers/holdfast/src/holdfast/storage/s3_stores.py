@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import boto3
-from botocore.config import Config
 
+from holdfast.aws import client_config
 from holdfast.models.storage import Side, StorageSpec, StoreKeys
 from holdfast.storage.base import ObjectLocks, UrlUse
 from holdfast.storage.ca_file import ca_file
@@ -83,7 +83,7 @@ class S3Stores:
 
     def kms_client(self, spec: StorageSpec, side: Side) -> Any:
         """For the key of a bucket at AWS, as whoever writes there."""
-        config = Config(connect_timeout=5, read_timeout=30, retries={"mode": "standard", "total_max_attempts": 3})
+        config = client_config(attempts=3)
         session = self._session_of(spec, side)
         return session.client("kms", region_name=spec.region, endpoint_url=self._endpoint_url, config=config)
 

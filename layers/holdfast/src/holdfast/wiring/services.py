@@ -53,15 +53,10 @@ class AwsServices:
         return self._given_session or boto3.Session()
 
     def _client(self, service: str) -> Any:
-        from botocore.config import Config
+        from holdfast.aws import client_config
 
         # As many connections as a look at all clusters has threads (engine/freshness.py).
-        config = Config(
-            connect_timeout=5,
-            read_timeout=30,
-            retries={"mode": "standard", "total_max_attempts": 5},
-            max_pool_connections=16,
-        )
+        config = client_config(connections=16)
         return self._session.client(service, endpoint_url=self._endpoint_url, config=config)
 
     @cached_property
