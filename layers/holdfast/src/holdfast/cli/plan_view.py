@@ -60,6 +60,8 @@ def _head(plan: "RestorePlan") -> Iterator[tuple[str, str]]:
 
 
 def what_of(plan: "RestorePlan") -> str:
+    if plan.job == "approve-csrs":
+        return f"approve certificate requests of kubelets of {plan.cluster_id}"
     if plan.job == "replace-member":
         return f"replace the member of {plan.cluster_id} on {plan.replaced}"
     if plan.job == "restore-quorum":

@@ -70,11 +70,13 @@ def _state(noted: list[Noted], step: str, node: str) -> State:
     backward = [each for each in mine if each.undo]
     if backward:
         return _told(backward, {"started": "going back", "done": "taken back", "failed": "not taken back"})
-    return _told(mine, {"started": "at work", "done": "done", "failed": "failed"}) if mine else "open"
+    return (
+        _told(mine, {"started": "at work", "again": "at work", "done": "done", "failed": "failed"}) if mine else "open"
+    )
 
 
 def _told(noted: list[Noted], states: dict[str, State]) -> State:
     """As the last attempt says: what was done is done again where the nodes did not agree."""
     last = max(each.attempt for each in noted)
     said = {each.status for each in noted if each.attempt == last}
-    return next(states[status] for status in ("done", "failed", "started") if status in said)
+    return next(states[status] for status in ("done", "failed", "again", "started") if status in said)

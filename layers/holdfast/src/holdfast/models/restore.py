@@ -20,7 +20,7 @@ from holdfast.models.run import BackupState, CaughtError, ErrorInfo, ExecutionNa
 from holdfast.models.signature import SignatureState
 from holdfast.models.words import Words
 
-Change = Literal["restore", "replace-member", "restore-quorum"]
+Change = Literal["restore", "replace-member", "restore-quorum", "approve-csrs"]
 # etcd: the database, on every member at once. full: the database and the secrets bundles (PKI, manifests, keys).
 # one-first: the database on one member; the others join it as learners. new-hosts: full, onto hosts with nothing.
 RestoreMode = Literal["etcd", "full", "one-first", "new-hosts"]
@@ -38,7 +38,7 @@ Allowance = Literal[
 ChangePhase = Literal["Shutdown", "Restore", "RestartCluster", "Finished", "Rollback"]
 CHANGE_PHASES: tuple[ChangePhase, ...] = ("Shutdown", "Restore", "RestartCluster", "Finished")
 # What a request is for: each has one of these, and no other.
-_PURPOSES = ("backup", "replace", "quorum", "resume", "abort")
+_PURPOSES = ("backup", "replace", "quorum", "csrs", "resume", "abort")
 StepName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{1,40}$")]
 
 
@@ -46,10 +46,11 @@ class ChangeRequest(Model):
     """The input of the restore state machine, typed in the console or sent by the command line: one of
 
     {"cluster", "backup", "mode"} a restore; {"cluster", "replace": NODE} a member's replacement; {"cluster", "quorum":
-    true} brings a lost quorum back from the data of one member that is left; {"cluster", "resume": RUN} goes on with a
-    run that failed; {"cluster", "abort": RUN} takes back a run that is not past its point of no return. `allow` lifts
-    guardrails by their code. `requested_by` is who asks, as the command line learned it from STS; whoever types in the
-    console may leave it out, or write what he likes (docs/reference/iam.md, "Four eyes").
+    true} brings a lost quorum back from the data of one member that is left; {"cluster", "csrs": true} approves
+    kubelets' certificate requests, those of machines that are new and named as `nodes` too; {"cluster", "resume": RUN}
+    goes on with a run that failed; {"cluster", "abort": RUN} takes back a run that is not past its point of no return.
+    `allow` lifts guardrails by their code. `requested_by` is who asks, as the command line learned it from STS; whoever
+    types in the console may leave it out, or write what he likes (docs/reference/iam.md, "Four eyes").
     """
 
     cluster: ClusterId
@@ -57,6 +58,8 @@ class ChangeRequest(Model):
     mode: RestoreMode = "etcd"
     replace: NodeName | None = None
     quorum: bool = False
+    csrs: bool = False
+    nodes: tuple[NodeName, ...] = ()
     resume: RunId | None = None
     abort: RunId | None = None
     allow: tuple[Allowance, ...] = ()
@@ -67,6 +70,8 @@ class ChangeRequest(Model):
         named = [name for name in _PURPOSES if getattr(self, name)]
         if len(named) != 1:
             raise ValueError(f"name exactly one of {', '.join(_PURPOSES)}")
+        if self.nodes and not self.csrs:
+            raise ValueError("nodes are named with csrs only")
         return self
 
     @property
@@ -74,6 +79,8 @@ class ChangeRequest(Model):
         """Of a run of its own; one that goes on with another run has that one's."""
         if self.quorum:
             return "restore-quorum"
+        if self.csrs:
+            return "approve-csrs"
         return "replace-member" if self.replace else "restore"
 
 
@@ -137,7 +144,9 @@ class RestoreStep(Model):
     script that takes it back, with the same variables; "" when it leaves nothing or cannot be taken back. `grant` says
     which presigned URL it is handed: that of the `snapshot`, or of its node's `bundle`. `no_return`: from its start on
     the old state is no longer in place. `one_by_one`: each node begins when the one before it has ended. `agree` names
-    checks over what the nodes said (planning/agreement.py). `by_hand` replaces the script in a runbook, "" when it is
+    checks over what the nodes said (planning/agreement.py). `rounds`: the script runs
+    again and again, and what it does next follows from what it said last, by the rules of that name
+    (planning/rounds.py). `by_hand` replaces the script in a runbook, "" when it is
     the same.
     """
 
@@ -153,6 +162,7 @@ class RestoreStep(Model):
     undo: str = ""
     no_return: bool = False
     agree: tuple[str, ...] = ()
+    rounds: Literal["", "csrs"] = ""
     by_hand: str = ""
 
 
@@ -202,18 +212,21 @@ class RestorePlan(Model):
 
 
 class StepRecord(StoredModel):
-    """One attempt of one step on one node. `undo`: it was taken back. `report` is what its script said."""
+    """One attempt of one step on one node. `undo`: it was taken back. `report` is what its script said; of a step in
+    rounds what was decided about it. "again" is the end of a round that another one follows, with the variables `next`
+    beside the plan's."""
 
     step: StepName
     node: str
     attempt: int
     undo: bool = False
-    status: Literal["started", "done", "failed"]
+    status: Literal["started", "again", "done", "failed"]
     at: Utc
     started_at: Utc
     exit_code: int | None = None
     command: str = ""
     report: dict[str, Any] = Field(default_factory=dict)
+    next: dict[str, str] = Field(default_factory=dict)
     error: ErrorInfo | None = None
 
 

@@ -14,6 +14,7 @@ from typing import Annotated, Any
 from pydantic import Field, StringConstraints, model_validator
 
 from holdfast.models.base import StoredModel
+from holdfast.models.csr import CsrPage
 from holdfast.models.restore import RestoreFacts
 from holdfast.models.words import Words
 
@@ -195,4 +196,5 @@ REPORTS: dict[str, type[StoredModel]] = {
     "add_learner": LearnerReport,
     "promote": PromotedReport,
     "join_files": JoinFilesReport,
+    "openshift/csr_round": CsrPage,
 }

@@ -19,7 +19,7 @@ UNKNOWN_CLUSTER = "unknown"
 ExecutionName = Annotated[str, StringConstraints(min_length=1, max_length=80)]
 PhaseName = Literal["Started", "Snapshot", "Secrets", "Seal", "Verify", "Lock", "Retain", "Finished"]
 RunStatus = Literal["running", "succeeded", "failed", "refused"]
-Job = Literal["backup", "restore", "replace-member", "restore-quorum"]
+Job = Literal["backup", "restore", "replace-member", "restore-quorum", "approve-csrs"]
 
 
 class BackupRequest(Model):

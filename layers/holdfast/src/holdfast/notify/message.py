@@ -51,12 +51,14 @@ _JOBS: dict[Job, str] = {
     "restore": "restore",
     "replace-member": "member replacement",
     "restore-quorum": "quorum restore",
+    "approve-csrs": "certificate approval",
 }
 _SUCCEEDED: dict[Job, str] = {
     "backup": "it is sealed, and was read back and verified",
     "restore": "etcd, the API and the nodes were checked",
     "replace-member": "every member votes and holds the same data",
     "restore-quorum": "etcd, the API and the nodes were checked",
+    "approve-csrs": "requests that passed the checks were approved",
 }
 _ENDINGS = {"failed": "failed", "refused": "was refused by a guardrail", "running": "waits for an approval"}
 

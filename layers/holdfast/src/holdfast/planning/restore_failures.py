@@ -36,6 +36,7 @@ _PERMANENT: dict[str, str] = {
     "learner_not_promoted": f"Look at the new member's log: can it reach the others' peer URLs? Mend it, {_RESUME}",
     "member_change_failed": f"The message has etcd's own words; mend it, {_RESUME}",
     "node_not_ready": f"`journalctl -u kubelet` on the node says why it does not reach the API; mend it, {_RESUME}",
+    "openshift_api_silent": f"`crictl ps -a --name kube-apiserver` there says whether it runs; mend it, {_RESUME}",
     "restore_bundle_missing": "The bundle was removed from the node meanwhile; start the restore anew.",
     "restore_data_in_the_way": f"Something started etcd meanwhile. Look at what it wrote and move it away; {_RESUME}",
     "restore_disk_full": f"Make room on the node, {_RESUME}",

@@ -63,7 +63,10 @@ def runbook(plan: RestorePlan, buckets: Buckets | None = None, *, lost_files: Re
 
 
 def _head(plan: RestorePlan) -> Iterator[str]:
-    if plan.job == "restore":
+    if plan.job == "approve-csrs":
+        yield f"# Approve certificate requests of kubelets of {plan.cluster_id}, by hand"
+        told = "two waves"
+    elif plan.job == "restore":
         yield f"# Restore {plan.cluster_id} from {plan.backup_id}, by hand"
         told = f"mode {plan.mode}"
     else:

@@ -1,6 +1,6 @@
 """What was done, step by step and node by node: one small object per fact, put once: the first one stays.
 
-    <cluster>/runs/<run>/steps/<step>.<node>.<attempt>.<do|undo>.<started|done|failed>.json
+    <cluster>/runs/<run>/steps/<step>.<node>.<attempt>.<do|undo>.<started|again|done|failed>.json
 
 A LIST tells how far a run is; the objects themselves hold what scripts said. A function that dies after a command ran
 and before it could note so leaves "started": the step's own directory on the node then tells the rest.
@@ -17,7 +17,7 @@ from holdfast.errors import RefusedError
 from holdfast.models.restore import ChangeRun, RestoreStep, StepRecord
 from holdfast.planning.naming import run_key
 
-Status = Literal["started", "done", "failed"]
+Status = Literal["started", "again", "done", "failed"]
 # The node of a record that says that the nodes of a step were found to agree.
 EVERYBODY = "-"
 
@@ -45,6 +45,7 @@ class Journal:
         prefix = run_key(run.cluster_id, run.run_id, "steps/")
         found = (_mark(info.key.removeprefix(prefix)) for info in services.reader.list(prefix))
         self._marks = {mark for mark in found if mark}
+        self._next: dict[tuple[str, str, int], dict[str, str]] = {}
 
     @property
     def marks(self) -> frozenset[Mark]:
@@ -62,14 +63,31 @@ class Journal:
         self._marks.add(mark)
 
     def attempt(self, step: str, node: str) -> int:
-        """The attempt that counts: the last one, or the next after one that failed or that no agreement came of."""
+        """The attempt that counts: the last one, or the next after one that failed, that another round follows, or that
+        no agreement came of."""
         last = max((mark.attempt for mark in self._of(step, node)), default=1)
         if last <= (void := self._void(step)):
             return void + 1
-        failed = any(
-            mark.attempt == last and not mark.undo and mark.status == "failed" for mark in self._of(step, node)
+        over = any(
+            mark.attempt == last and not mark.undo and mark.status in ("failed", "again")
+            for mark in self._of(step, node)
         )
-        return last + 1 if failed else last
+        return last + 1 if over else last
+
+    def last_round(self, step: str, node: str) -> int:
+        """The attempt of the last round that another one follows; 0 before the first one has ended."""
+        void = self._void(step)
+        rounds = (mark.attempt for mark in self._of(step, node) if mark.status == "again" and mark.attempt > void)
+        return max(rounds, default=0)
+
+    def next_values(self, step: str, node: str) -> dict[str, str]:
+        """The variables that the last round decided for the next one."""
+        last = self.last_round(step, node)
+        if not last:
+            return {}
+        if (step, node, last) not in self._next:
+            self._next[step, node, last] = self._read(Mark(step, node, last, undo=False, status="again")).next
+        return self._next[step, node, last]
 
     def is_done(self, step: RestoreStep, node: str) -> bool:
         return any(mark.node == node for mark in self._done(step.name))

@@ -19,6 +19,7 @@ from holdfast.models.restore import ChangePending, ChangeRun, RestorePlan, Resto
 from holdfast.models.restore_reports import REPORTS
 from holdfast.models.run import ErrorInfo
 from holdfast.planning.naming import step_key
+from holdfast.planning.rounds import after_round
 from holdfast.planning.waiting import next_wait
 from holdfast.storage.base import UrlUse
 from holdfast.transports.base import Transport
@@ -71,6 +72,8 @@ class StepWork:
             again += [step for node_, error in looked.failed.items() if (step := self._lost(_of(steps, node_), error))]
             waiting = (*looked.waiting, *again)
             fresh = any(not _of(steps, each).handle and each in looked.running for each in nodes)
+            # A round is looked at as often as a step that has just begun: the time of all rounds is no measure of it.
+            since = now if again and self.step.rounds else since
             said = {each: running.said for each, running in looked.running.items() if running.said}
             pending = self._pending(waiting, since, now, said)
             if waiting and not looked.done and not fresh:
@@ -135,7 +138,8 @@ class StepWork:
         return {name: grants.read_url(key, expires_s=URL_LIFE_S)}, grants.url_use(key)
 
     def _values(self, where: str) -> dict[str, str]:
-        return next(each.values for each in self.step.commands if each.node == where)
+        values = next(each.values for each in self.step.commands if each.node == where)
+        return values | self.journal.next_values(self.step.name, where) if self.step.rounds else values
 
     def _ended(self, step: NodeStep, result: CommandResult) -> NodeStep | None:
         """The next attempt where another one may help."""
@@ -145,16 +149,25 @@ class StepWork:
         except HoldfastError as error:
             return self._lost(step, error, exit_code=result.exit_code)
         now = self.services.clock()
-        changes = {"report": report.model_dump(mode="json"), "exit_code": result.exit_code}
-        self.journal.note(self._record(step, "done", now).model_copy(update=changes))
-        return None
+        told, values = report.model_dump(mode="json"), None
+        if self.step.rounds and not self.undo:
+            try:
+                decided = after_round(self.step.rounds, self._values(step.node), report)
+            except HoldfastError as error:
+                return self._lost(step, error, exit_code=result.exit_code)
+            told, values = decided.told, decided.values
+        changes = {"report": told, "exit_code": result.exit_code, "next": values or {}}
+        status: Status = "done" if values is None else "again"
+        self.journal.note(self._record(step, status, now).model_copy(update=changes))
+        return None if values is None else self._first(step.node, now)
 
     def _lost(self, step: NodeStep, error: HoldfastError, *, exit_code: int | None = None) -> NodeStep | None:
         now = self.services.clock()
         changes = {"error": ErrorInfo.of(error), "exit_code": exit_code}
         self.journal.note(self._record(step, "failed", now).model_copy(update=changes))
         # A node that does not answer was waited for already; what its script said may be worth another try.
-        if isinstance(error, TransientError) and exit_code is not None and step.attempt < ATTEMPTS:
+        tries = step.attempt - (self.journal.last_round(self.step.name, step.node) if self.step.rounds else 0)
+        if isinstance(error, TransientError) and exit_code is not None and tries < ATTEMPTS:
             return self._first(step.node, now)
         self.failed.append(Failed(step.node, error))
         return None

@@ -1,0 +1,155 @@
+# shellcheck shell=sh disable=SC2020,SC2030,SC2031,SC2034,SC2154 # the variables are set before this text; comma is a subshell's own
+# One round over kubelets' certificate signing requests: approves those that it is told of, then tells a page of those
+# that wait, as the API has them, with the nodes and Machines that they may be for. It decides nothing.
+# Variables: signers (words), awaited (names of nodes, words), limit_s, approve (lines of "NAME UID"; as all that follow
+# only in a later round), after (the last name of the page before), pause_s (how long it may wait for a change first).
+: "${approve:=}" "${after:=}" "${pause_s:=0}" "${page_size:=32}" "${page_bytes:=12000}"
+approved="" gone=""
+need gzip base64
+
+list_requests() { # sets requests: names of what waits. Lines are candidates only: a name may hold anything but a slash
+	said=$(ask_oc get csr -o jsonpath='{range .items[*]}{.metadata.name}{"|"}{.spec.signerName}{"|"}{.status.conditions[*].type}{"\n"}{end}' 2>&1) || return 1
+	requests=$(printf '%s\n' "$said" | awk -F '|' -v signers=" $signers " '
+		NF == 3 && $1 ~ /^[a-z0-9][a-z0-9.-]*$/ && length($1) < 254 && $3 == "" &&
+			($2 == "" || index(signers, " " $2 " ")) { print $1 }' | sort -u)
+}
+
+list_nodes() { # sets nodes: lines of NAME|READY|ADDRESSES, and not_ready: names
+	said=$(ask_oc get nodes -o jsonpath='{range .items[*]}{.metadata.name}{"|"}{.status.conditions[?(@.type=="Ready")].status}{"|"}{.status.addresses[*].address}{"\n"}{end}' 2>&1) || return 1
+	nodes=$said
+	not_ready=$({
+		printf '%s\n' "$nodes" | awk -F '|' 'NF == 3 && $1 != "" && $2 != "True" { print $1 }'
+		for each in $awaited; do printf '%s\n' "$nodes" | grep -q "^$each|" || echo "$each"; done
+	} | sort -u)
+}
+
+list_machines() { # sets machines: lines of NODE|ADDRESSES, and has_machines; a cluster without that API has none
+	has_machines=true
+	said=$(ask_oc get machines.machine.openshift.io -n openshift-machine-api -o jsonpath='{range .items[*]}{.status.nodeRef.name}{"|"}{.status.addresses[*].address}{"\n"}{end}' 2>&1) || case $said in
+	*"doesn't have a resource type"*) said="" has_machines=false ;;
+	*) return 1 ;;
+	esac
+	machines=$said
+}
+
+or_give_up() { # COMMAND...: until the API answers it
+	wait_for "$@" || stopped_by openshift_api_silent "oc, for certificate requests" "$said"
+}
+
+approve_one() { # sets approved or gone. The name may have been given anew: the one that was decided about has its uid
+	said=$(ask_oc get csr "$name" --ignore-not-found -o jsonpath='{.metadata.uid}{"|"}{.status.conditions[*].type}' 2>&1) || return 1
+	case $said in
+	"$uid|"*Approved*) approved="$approved $name" ;;
+	"$uid|")
+		said=$(ask_oc adm certificate approve "$name" 2>&1) || return 1
+		approved="$approved $name"
+		;;
+	*) gone="$gone $name" ;;
+	esac
+}
+
+changed() { # something waits that did not wait before, or all nodes are ready
+	list_requests && list_nodes || return 1
+	[ -n "$not_ready" ] || return 0
+	printf '%s\n' "$requests" | grep -v '^$' | grep -qvxF -e "$before"
+}
+
+fetch_page() { # COUNT: sets page (names), json and packed; what is gone meanwhile is left out
+	page=$(printf '%s\n' "$requests" | awk -v after="$after" -v count="$1" '$0 "" > after "" && ++number <= count')
+	json="" packed=""
+	[ -n "$page" ] || return 0
+	# shellcheck disable=SC2086 # names, as words
+	json=$(ask_oc get csr $page --ignore-not-found -o json 2>&1) || {
+		said=$json
+		return 1
+	}
+	packed=$(printf '%s' "$json" | gzip -9 | base64 | tr -d '\n')
+}
+
+texts_of() { # the requests of json as text: what is no small letter, digit, dot, dash or colon ends a line
+	printf '%s' "$json" | tr ',{}' '\n\n\n' | sed -n 's/.*"request": *"\([A-Za-z0-9+/=]*\)".*/\1/p' | while read -r request; do
+		printf '%s\n' "$request" | base64 -d 2>/dev/null | sed '/-----/d' | base64 -d 2>/dev/null | tr -c 'a-z0-9.:-' '\n' |
+			sed -n 's/^.*system:node:\([a-z0-9].*\)/\1/p' | head -n 1
+	done
+}
+
+meant_nodes() { # names of nodes that the page may be about: DER may put one more character after a name
+	texts_of | awk '
+		NR == FNR { split($0, field, "|"); known[field[1]]; next }
+		$0 in known { print }
+		{ shorter = substr($0, 1, length($0) - 1) }
+		shorter in known { print shorter }' "$1" - | sort -u
+}
+
+words_of() { # lines or words, as JSON strings
+	printf '%s\n' "$1" | tr ' ' '\n' | sed '/^$/d' | while IFS= read -r word; do
+		printf '%s"%s"' "$comma" "$(as_json "$word")"
+		comma=,
+	done
+}
+
+node_told() { # NAME: as JSON. Asked for alone: what a kubelet writes of its node shall not be taken for another's
+	said=$(ask_oc get node "$1" --ignore-not-found -o jsonpath='{.status.conditions[?(@.type=="Ready")].status}{"\n"}{range .status.addresses[*]}{.address}{"\n"}{end}' 2>&1) || return 1
+	ready=$(printf '%s\n' "$said" | head -n 1)
+	told="{\"name\":\"$1\",\"ready\":\"$(as_json "$ready")\",\"addresses\":[$(comma="" && words_of "$(printf '%s\n' "$said" | tail -n +2 | head -n 24)")]}"
+}
+
+others_have() { # addresses of the nodes NAMES that another node has too
+	printf '%s\n' "$nodes" | awk -F '|' -v meant=" $(printf '%s' "$1" | tr '\n' ' ') " '
+		{ count = split($3, address, " ")
+		for (number = 1; number <= count; number++) if (!((address[number], $1) in seen)) {
+			seen[address[number], $1]; owners[address[number]]++
+			if (index(meant, " " $1 " ")) asked[address[number]]
+		} }
+		END { for (each in asked) if (owners[each] > 1) print each }' | sort | head -n 50
+}
+
+machines_told() { # NAMES: Machines of these nodes, and those that have no node yet
+	printf '%s\n' "$machines" | awk -F '|' -v meant=" $(printf '%s' "$1" | tr '\n' ' ') " '
+		NF == 2 && ($1 == "" || index(meant, " " $1 " "))' | head -n 60 | while IFS='|' read -r of addresses; do
+		printf '%s{"node":"%s","addresses":[%s]}' "$comma" "$(as_json "$of")" "$(comma="" && words_of "$addresses")"
+		comma=,
+	done
+}
+
+while read -r name uid; do
+	[ -z "$name" ] || or_give_up approve_one
+done <<END
+$approve
+END
+or_give_up list_requests
+if [ "$pause_s" -gt 0 ]; then
+	before=$requests
+	(limit_s=$pause_s && wait_for changed)
+fi
+or_give_up list_requests
+or_give_up list_nodes
+or_give_up list_machines
+count=$page_size too_large=""
+or_give_up fetch_page "$count"
+while [ "${#packed}" -gt "$page_bytes" ]; do
+	if [ "$count" -eq 1 ]; then
+		too_large=$page packed=""
+		break
+	fi
+	count=$((count / 2))
+	or_give_up fetch_page "$count"
+done
+mkdir -p work
+printf '%s\n' "$nodes" >work/nodes
+meant=$([ -z "$packed" ] || meant_nodes work/nodes | head -n 64)
+told_nodes=""
+for each in $meant; do
+	or_give_up node_told "$each"
+	told_nodes="$told_nodes${told_nodes:+,}$told"
+done
+last=$(printf '%s\n' "$page" | tail -n 1)
+left=$(printf '%s\n' "$requests" | awk -v last="$last" '$0 != "" && $0 "" > last ""' | wc -l)
+[ $((left)) -gt 0 ] || last=""
+comma=""
+told="\"now\":$(date +%s),\"approved\":[$(words_of "$approved")],\"gone\":[$(words_of "$gone")]"
+told="$told,\"packed\":\"$packed\",\"too_large\":[$(words_of "$too_large")],\"next\":\"$last\",\"left\":$((left))"
+told="$told,\"nodes\":[$told_nodes],\"shared\":[$(words_of "$(others_have "$meant")")]"
+[ "$has_machines" = false ] || told="$told,\"machines\":[$(machines_told "$meant")]"
+told="$told,\"not_ready\":[$(words_of "$(printf '%s\n' "$not_ready" | head -n 30)")]"
+result "{$told,\"not_ready_count\":$(printf '%s\n' "$not_ready" | grep -c .)}"
