@@ -57,6 +57,8 @@ def quorum_line(found: "MemberReport") -> str:
 
 def _replacement(each: "Replacement") -> "Iterator[RenderableType]":
     whose = f"the member {each.member} of {each.node}" if each.member else f"{each.node}, which has no member,"
+    if each.cause:
+        whose = f"{whose} ({each.cause}: {each.reason})"
     if not each.refusals:
         yield f"{whose} can be replaced: {each.command}"
         return

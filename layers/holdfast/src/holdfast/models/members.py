@@ -28,11 +28,14 @@ class MemberRow(Model):
 
 class Replacement(Model):
     """Whether a node's member can be replaced now. `refusals` is empty when it can. `member` is "" when the list has
-    none for the node."""
+    none for the node. `cause` is what ails it, in a word, and `reason` in a sentence, where its driver can tell: "" and
+    "" elsewhere."""
 
     node: str
     member: str
     refusals: tuple[Finding, ...]
+    cause: str = ""
+    reason: str = ""
     command: str
 
 

@@ -15,6 +15,7 @@ from pydantic import Field, StringConstraints, model_validator
 
 from holdfast.models.base import StoredModel
 from holdfast.models.csr import CsrPage
+from holdfast.models.openshift_member_reports import MEMBER_REPORTS
 from holdfast.models.restore import RestoreFacts
 from holdfast.models.words import Words
 
@@ -197,4 +198,5 @@ REPORTS: dict[str, type[StoredModel]] = {
     "promote": PromotedReport,
     "join_files": JoinFilesReport,
     "openshift/csr_round": CsrPage,
+    **MEMBER_REPORTS,
 }

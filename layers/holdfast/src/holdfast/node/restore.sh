@@ -6,11 +6,11 @@ uptime_s() { # a clock that nobody sets
 	echo "${up%%.*}"
 }
 
-wait_for() { # COMMAND...: until it succeeds; fails after limit_s seconds
+wait_for() { # COMMAND...: until it succeeds; fails after limit_s seconds. It is tried every second, or every_s
 	until_s=$(($(uptime_s) + limit_s))
 	until "$@"; do
 		[ "$(uptime_s)" -lt $until_s ] || return 1
-		sleep 1
+		sleep "${every_s:-1}"
 	done
 }
 

@@ -7,10 +7,13 @@ from holdfast.models.cluster import ClusterSpec, SshTransport, SsmTransport
 from holdfast.models.etcd import Member, MemberStatus
 from holdfast.models.members import Health, MemberReport, MemberRow, Replacement
 from holdfast.models.restore import ChangeRequest
+from holdfast.planning.openshift_members import diagnose, kubernetes_name
+from holdfast.planning.planners import planner_of
 from holdfast.planning.quorum import healthy_voters, tally
-from holdfast.planning.replace_findings import course, replacement_findings
+from holdfast.planning.replace_findings import Course, course
 from holdfast.planning.restore_seen import ChosenBackup, RestoreSeen, node_names
 
+OPENSHIFT = "openshift"
 _NO_LIST = "no member tells who the members are: only those that answer are counted"
 _NO_NODES = "members are replaced through nodes: with an ssh or ssm transport"
 
@@ -45,9 +48,14 @@ def member_report(
 
 def _places(spec: ClusterSpec, seen: RestoreSeen) -> dict[str, str]:
     """The node of each member, also of those that do not answer."""
-    ways = {node: course(seen, node) for node in node_names(spec, seen)}
+    ways = {node: _course(spec, seen, node) for node in node_names(spec, seen)}
     by_list = {way.gone.member_id: node for node, way in ways.items() if way and way.gone}
     return by_list | dict(seen.nodes)
+
+
+def _course(spec: ClusterSpec, seen: RestoreSeen, node: str) -> Course | None:
+    """On OpenShift a member has its node's name, and a host that is lost cannot tell it."""
+    return course(seen, node, name=kubernetes_name(spec, seen, node) if spec.driver == OPENSHIFT else "")
 
 
 def _rows(seen: RestoreSeen, places: dict[str, str]) -> Iterator[MemberRow]:
@@ -104,19 +112,22 @@ def _replacements(
     """For every node whose member is not healthy, and for those that run etcd and are on nobody's list."""
     healthy = healthy_voters(seen.etcd) if seen.etcd else frozenset[str]()
     for node in node_names(spec, seen):
-        way, survey = course(seen, node), seen.survey_of(node)
+        way, survey = _course(spec, seen, node), seen.survey_of(node)
         gone = way.gone if way else None
         if gone is None and (survey is None or survey.etcd is None):
             continue
         if gone and (gone.member_id in healthy or _is_healthy_learner(seen, gone)):
             continue
         request = ChangeRequest(cluster=spec.id, replace=node)
-        found = replacement_findings(spec, seen, node, request, now, backup=files.get(node))
+        found = planner_of(spec.driver).findings(spec, seen, files.get(node), request, now)
+        known = diagnose(spec, seen, node, now) if spec.driver == OPENSHIFT else None
         yield Replacement(
             node=node,
             member=(gone.name or gone.member_id) if gone else "",
             refusals=tuple(finding for finding in found if finding.level == "refuse"),
             command=f"holdfast member replace {spec.id} {node}",
+            cause=known.word if known else "",
+            reason=known.reason if known else "",
         )
 
 

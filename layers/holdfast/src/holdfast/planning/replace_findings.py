@@ -31,12 +31,13 @@ class Course:
     promoted: Tally
 
 
-def course(seen: RestoreSeen, node: str, backup: ChosenBackup | None = None) -> Course | None:
-    """None when nobody told who the members are. `backup` knows the member of a host that lost its files."""
+def course(seen: RestoreSeen, node: str, backup: ChosenBackup | None = None, *, name: str = "") -> Course | None:
+    """None when nobody told who the members are. `backup` knows the member of a host that lost its files; `name` is
+    one that the member may have beside the node's."""
     members = seen.member_list()
     if seen.etcd is None or not members:
         return None
-    gone = _member_of(seen, node, members, backup)
+    gone = _member_of(seen, node, members, backup, name)
     staying = tuple(member for member in members if member is not gone)
     voters = sum(not member.is_learner for member in staying)
     before = tally(seen.etcd, without=gone.member_id if gone else "")
@@ -49,14 +50,18 @@ def course(seen: RestoreSeen, node: str, backup: ChosenBackup | None = None) -> 
     )
 
 
-def _member_of(seen: RestoreSeen, node: str, members: tuple[Member, ...], backup: ChosenBackup | None) -> Member | None:
+def _member_of(
+    seen: RestoreSeen, node: str, members: tuple[Member, ...], backup: ChosenBackup | None, name: str
+) -> Member | None:
     """By the id that its node told, then by its peer URLs, then by its name. A member that never started has no
     name."""
     told = {member for member, where in seen.nodes.items() if where == node}
     today = seen.survey_of(node)
     survey = shape(today, backup) if today else None
     urls = set(survey.etcd.peer_urls) if survey and survey.etcd else set()
-    names = {node} | ({survey.etcd.name} if survey and survey.etcd else {survey.hostname} if survey else set())
+    names = {node, name or node} | (
+        {survey.etcd.name} if survey and survey.etcd else {survey.hostname} if survey else set()
+    )
     found = (
         *(member for member in members if member.member_id in told),
         *(member for member in members if urls & set(member.peer_urls)),
