@@ -2,6 +2,7 @@
 
 from holdfast.engine import backup
 from holdfast.engine.services import Services
+from holdfast.engine.version_watch import start_if_changed
 from holdfast.handler import parse, state
 from holdfast.models.run import BackupRequest, BackupState, StartedEvent
 
@@ -9,4 +10,5 @@ from holdfast.models.run import BackupRequest, BackupState, StartedEvent
 @state("Started", StartedEvent)
 def handler(event: StartedEvent, services: Services) -> BackupState:
     request = parse(BackupRequest, event.input)
-    return backup.start(services, request, event.run_id, event.started_at, event.pending)
+    begin = start_if_changed if request.when else backup.start
+    return begin(services, request, event.run_id, event.started_at, event.pending)

@@ -51,13 +51,14 @@ def schedules(request: pytest.FixtureRequest) -> Iterator[Schedules]:
         {"expression": "rate(6 hours)", "timezone": "UTC"},
         {"flexible_minutes": 15},
         {"enabled": False},
+        {"purpose": "version-watch", "expression": "rate(1 hour)"},
     ],
 )
 def test_a_schedule_comes_back_as_it_was_applied(schedules: Schedules, changes: dict[str, Any]) -> None:
     request = request_of(**changes)
 
     assert schedules.apply(request) is True
-    assert schedules.get("prod-1") == request
+    assert schedules.get("prod-1", request.purpose) == request
 
 
 def test_applying_twice_leaves_one_and_says_that_it_is_not_new(schedules: Schedules) -> None:
@@ -83,6 +84,29 @@ def test_a_removed_schedule_is_gone_and_others_stay(schedules: Schedules) -> Non
     assert schedules.remove("prod-1") is False
     assert schedules.get("prod-1") is None
     assert schedules.get("prod-2") == request_of("prod-2")
+
+
+def test_a_cluster_has_one_schedule_for_each_purpose(schedules: Schedules) -> None:
+    watch = request_of(purpose="version-watch", expression="rate(1 hour)")
+    schedules.apply(request_of())
+    assert schedules.apply(watch) is True
+    assert (schedules.get("prod-1"), schedules.get("prod-1", "version-watch")) == (request_of(), watch)
+    assert schedules.remove("prod-1") is True
+    assert schedules.get("prod-1", "version-watch") == watch
+    assert schedules.remove("prod-1", "version-watch") is True
+    assert schedules.remove("prod-1", "version-watch") is False
+
+
+def test_a_watch_calls_the_same_function_and_says_when_a_backup_is_due() -> None:
+    with moto_aws() as client:
+        scheduler = client("scheduler")
+        scheduler.create_schedule_group(Name=GROUP)
+        eventbridge(scheduler).apply(request_of("c" * 48, purpose="version-watch"))
+        (name,) = [each["Name"] for each in scheduler.list_schedules(GroupName=GROUP)["Schedules"]]
+        target = scheduler.get_schedule(GroupName=GROUP, Name=name)["Target"]
+    assert len(name) <= 64
+    assert target["Arn"] == TARGET
+    assert json.loads(target["Input"])["when"] == "version-changed"
 
 
 def test_a_schedule_calls_the_start_function_with_the_moment_that_was_planned() -> None:

@@ -1,5 +1,6 @@
 """The registry and the schedules stay in step, whatever fails in between."""
 
+import json
 from datetime import timedelta
 from typing import Any
 
@@ -223,3 +224,63 @@ def test_removing_a_cluster_that_nobody_registered_says_so() -> None:
     with pytest.raises(PermanentError) as raised:
         remove_cluster(MemoryServices(), "ghost")
     assert raised.value.code == "cluster_unknown"
+
+
+def openshift(**changes: Any) -> ClusterSpec:
+    """Over a transport that needs no credentials."""
+    nodes = {"kind": "ssm", "nodes": [{"name": "n1", "instance": "i-0123456789abcdef0"}]}
+    return cluster_spec(**{"driver": "openshift", "transport": nodes} | changes)
+
+
+def openshift_services() -> MemoryServices:
+    services = services_with(openshift())
+    services.clusters.remove("prod-1")
+    return services
+
+
+def test_the_release_of_openshift_is_watched_unless_its_file_says_otherwise() -> None:
+    services = openshift_services()
+    applied = apply_cluster(services, openshift())
+    watch = services.schedules.get("prod-1", "version-watch")
+    assert watch is not None
+    assert watch == applied.watch
+    assert (watch.expression, watch.enabled) == ("rate(1 hour)", True)
+    apply_cluster(services, openshift(version_watch={"every": "6 hours", "paused": True}))
+    watch = services.schedules.get("prod-1", "version-watch")
+    assert watch is not None
+    assert (watch.expression, watch.enabled) == ("rate(6 hours)", False)
+    assert services.schedules.get("prod-1") == applied.schedule
+    remove_cluster(services, "prod-1")
+    assert services.schedules.get("prod-1", "version-watch") is None
+
+
+def test_the_release_of_another_distribution_is_not_watched() -> None:
+    services = new_services()
+    assert apply_cluster(services, cluster_spec()).watch is None
+    assert services.schedules.get("prod-1", "version-watch") is None
+
+
+def test_a_file_that_leaves_openshift_leaves_no_watch_behind() -> None:
+    services = openshift_services()
+    apply_cluster(services, openshift())
+    apply_cluster(services, openshift(driver="kubeadm"), replace=True)
+    assert services.schedules.get("prod-1", "version-watch") is None
+
+
+def test_a_watch_that_cannot_be_made_leaves_nothing() -> None:
+    services = openshift_services()
+    services.schedules.fail("apply", TransientError("scheduler_unavailable", "try later"))
+    with pytest.raises(TransientError):
+        apply_cluster(services, openshift())
+    assert services.clusters.list() == []
+    assert services.schedules.get("prod-1") is None
+
+
+def test_an_event_of_the_watch_and_one_of_the_schedule_at_the_same_moment_start_two_runs() -> None:
+    services = openshift_services()
+    event = ScheduleEvent(cluster="prod-1", scheduled_time=START)
+    watch = event.model_copy(update={"when": "version-changed"})
+    started = [start_scheduled(services, each) for each in (event, watch, watch)]
+    assert [each.new for each in started] == [True, True, False]
+    assert json.loads(services.executions.payloads[started[1].run_id])["when"] == "version-changed"
+    assert "when" not in json.loads(services.executions.payloads[started[0].run_id])

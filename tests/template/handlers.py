@@ -31,7 +31,7 @@ REACHING = {"clock", "etcd", "nodes", "postman"}
 # ask for.
 USES = {
     "start_backup": {"executions"},
-    "backup_started": {"clusters", "leases", "runs", "writer", "credentials"},
+    "backup_started": {"clusters", "leases", "runs", "reader", "writer", "credentials"},
     "backup_snapshot": {"clusters", "leases", "runs", "reader", "writer", "credentials", "grants"},
     "backup_secrets": {"clusters", "leases", "runs", "reader", "secrets_reader", "secrets_grants"},
     "backup_seal": {"leases", "runs", "reader", "writer", "signing"},

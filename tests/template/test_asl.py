@@ -19,7 +19,7 @@ type Machine = dict[str, Any]
 # A phase that may have to wait is followed by the question whether it is done, and by the wait.
 WAITING = ("Started", "Snapshot", "Secrets")
 LOOPS = {f"{phase}{suffix}" for phase in WAITING for suffix in ("Done", "Waits")} | {"VerifyDone"}
-NAMES = frozenset({"Entered", *get_args(PhaseName), *LOOPS, "Failed", "NotStarted", "Ended"})
+NAMES = frozenset({"Entered", *get_args(PhaseName), *LOOPS, "Failed", "NotStarted", "Ended", "Unchanged"})
 SERVICE_ERRORS = re.compile(r"Lambda\.\w+Exception")
 ALSO_AFTER_A_KILL = {"Lambda.Unknown", "Runtime.ExitError", "Sandbox.Timedout", "States.Timeout"}
 
@@ -181,6 +181,13 @@ def test_the_history_of_the_longest_run_stays_far_below_its_limit() -> None:
         passed += next_wait(passed)
         turns += 1
     assert turns * 9 * len(WAITING) < 25_000 / 5
+
+
+def test_a_look_that_leads_to_no_backup_succeeds_without_another_phase() -> None:
+    states = machine()["States"]
+    goes_on, ends = states["StartedDone"]["Choices"]
+    assert goes_on["And"][1] == {"Variable": "$.skipped", "IsNull": True}
+    assert (ends["Next"], states["Unchanged"]["Type"]) == ("Unchanged", "Succeed")
 
 
 def test_every_error_ends_in_failed_and_every_failure_in_ended() -> None:

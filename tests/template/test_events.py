@@ -104,6 +104,19 @@ def test_the_sample_of_a_schedule_starts_the_run_of_the_other_samples(services: 
     assert asked - {"clock"} == USES["start_backup"]
 
 
+def test_the_sample_of_a_watch_starts_the_run_of_the_sample_that_looks_and_makes_no_backup(
+    services: MemoryServices,
+) -> None:
+    first, _ = watched("start_backup", sample("start_backup-version-watch"), services)
+    event = sample("backup_started-version-watch")
+    assert first.run_id == event["run_id"]
+    assert json.loads(services.executions.payloads[first.run_id]) == event["input"]
+    state, asked = watched("backup_started", event, services)
+    assert "no host's API server" in state.skipped
+    assert asked <= USES["backup_started"] | {"clock", "etcd"}
+    assert services.runs.list(CLUSTER, 10) == []
+
+
 def test_a_run_from_the_console_needs_only_the_clusters_id(services: MemoryServices) -> None:
     event = sample("backup_started-console")
     assert event["input"] == sample("console-backup")
@@ -136,6 +149,7 @@ def test_each_function_asks_for_the_services_that_are_listed(services: MemorySer
         asked[name] = set().union(
             *(watched(name, sample(case), services)[1] for case, _, _ in ENDINGS if case.startswith(name))
         )
+    asked["backup_started"] |= watched("backup_started", sample("backup_started-version-watch"), services)[1]
     for name, seen in asked.items():
         assert seen - {"clock", "etcd"} <= USES[name], name
     assert asked["backup_started"] - {"clock", "etcd"} == USES["backup_started"]

@@ -63,6 +63,8 @@ GRANTED: dict[str, set[str]] = {
         "dynamodb:PutItem",
         "dynamodb:UpdateItem",
         "s3:AbortMultipartUpload",
+        "s3:GetObject",
+        "s3:ListBucket",
         "s3:ListBucketMultipartUploads",
         "s3:PutObject",
     },

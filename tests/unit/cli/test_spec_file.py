@@ -306,3 +306,16 @@ def test_a_byte_order_mark_is_no_mistake(tmp_path: Path) -> None:
     path.write_bytes(b"\xef\xbb\xbf" + GOOD.encode())
 
     assert load_cluster_spec(path).id == "prod-1"
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("driver: kubeadm", "driver: kubeadm\nversion_watch: {every: 1 hour}"),
+        ("driver: kubeadm", "driver: openshift\nversion_watch: {paused: true}"),
+    ],
+)
+def test_a_watch_that_nobody_can_keep_is_a_mistake(old: str, new: str) -> None:
+    """The first is another distribution, the second reaches etcd alone."""
+    with pytest.raises(InvalidInputError, match="nothing else tells which release"):
+        parse_cluster_spec(EXAMPLE.read_text().replace(old, new), "cluster.yaml")

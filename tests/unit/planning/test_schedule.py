@@ -221,6 +221,7 @@ def test_a_request_carries_time_zone_window_and_pause() -> None:
     assert request is not None
     assert request.model_dump() == {
         "cluster_id": "tokyo-1",
+        "purpose": "backup",
         "expression": "rate(6 hours)",
         "timezone": "Asia/Tokyo",
         "flexible_minutes": 15,

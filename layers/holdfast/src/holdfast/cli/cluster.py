@@ -32,7 +32,7 @@ def apply(
         ),
     ] = False,
 ) -> None:
-    """Register a cluster, or change it, with its schedule."""
+    """Register a cluster, or change it, with its schedules."""
     from holdfast.cli.spec_file import load_cluster_spec
     from holdfast.engine.clusters import apply_cluster
 
@@ -40,7 +40,10 @@ def apply(
     applied = apply_cluster(session.services, load_cluster_spec(file), replace=replace)
     result(
         {"applied": applied},
-        lambda: [f"cluster {applied.cluster_id} {applied.change}; schedule: {schedule_text(applied.schedule)}"],
+        lambda: [
+            f"cluster {applied.cluster_id} {applied.change}; schedule: {schedule_text(applied.schedule)}"
+            + (f"; version watch: {schedule_text(applied.watch)}" if applied.watch else "")
+        ],
         as_json=session.as_json,
     )
 
@@ -100,14 +103,15 @@ def schedule_text(request: "ScheduleRequest | None") -> str:
 
 @app.command(epilog=NOTE)
 def show(context: typer.Context, cluster: ClusterArgument) -> None:
-    """Show one cluster, and its schedule as EventBridge has it."""
+    """Show one cluster, and its schedules as EventBridge has them."""
     from holdfast.planning.retention_words import sentence
 
     session = session_of(context)
     spec = session.services.clusters.get(cluster)
     schedule = session.services.schedules.get(cluster)
+    watch = session.services.schedules.get(cluster, "version-watch")
     result(
-        {"cluster": spec, "schedule": schedule},
+        {"cluster": spec, "schedule": schedule, "watch": watch},
         lambda: [
             facts(
                 (
@@ -119,6 +123,7 @@ def show(context: typer.Context, cluster: ClusterArgument) -> None:
                     ("credentials", getattr(spec.transport, "credentials", "-")),
                     ("stored in", _stored(spec)),
                     ("schedule", schedule_text(schedule)),
+                    ("version watch", schedule_text(watch)),
                     ("keeps", sentence(spec.retention)),
                 )
             )

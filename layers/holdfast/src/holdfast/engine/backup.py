@@ -12,7 +12,7 @@ from holdfast import __version__
 from holdfast.drivers.registry import driver_of
 from holdfast.engine.catalog import find_backup
 from holdfast.engine.indexing import tell_sealed
-from holdfast.engine.looking import etcd_of, look_at, node_transport
+from holdfast.engine.looking import Seen, etcd_of, look_at, node_transport
 from holdfast.engine.node_snapshot import snapshot_by_node
 from holdfast.engine.progress import ReportedProgress, enter
 from holdfast.engine.reading import read_if_there
@@ -48,34 +48,49 @@ def start(
     RefusedError `lease_held` while another run is at work; the codes of planning/preflight.py, of the driver's findings
     and of planning/member_choice.py when the cluster is in no state to be backed up.
     """
-    now = services.clock()
     spec = services.clusters.get(request.cluster)
-    backup = backup_id_of_run(spec.id, run_id, started_at, request.kind)
-    run = BackupRun(run_id=run_id, cluster_id=spec.id, backup_id=backup, kind=request.kind, started_at=started_at)
+    run = run_of_request(request, run_id, started_at)
     if pending is None:
+        now = services.clock()
         services.leases.acquire(spec.id, run_id, now=now, expires_at=now + LEASE)
-        services.runs.open(_record(run))
-        # The lease is ours, so whatever upload is unfinished below this cluster belongs to a run that died.
-        services.writer.abort_uploads(cluster_prefix(spec.id))
+        open_run(services, run)
     else:
         enter(services, run, "Started")
     seen = look_at(services, spec, run_id, pending)
     if isinstance(seen, Pending):
         return BackupState(run=run, pending=seen)
     refuse_on(seen.findings)
+    return store_plan(services, spec, run, seen)
+
+
+def run_of_request(request: BackupRequest, run_id: str, started_at: datetime) -> BackupRun:
+    backup = backup_id_of_run(request.cluster, run_id, started_at, request.kind)
+    return BackupRun(
+        run_id=run_id, cluster_id=request.cluster, backup_id=backup, kind=request.kind, started_at=started_at
+    )
+
+
+def open_run(services: Services, run: BackupRun) -> None:
+    """The lease is the run's, so whatever upload is unfinished below its cluster belongs to a run that died."""
+    services.runs.open(_record(run))
+    services.writer.abort_uploads(cluster_prefix(run.cluster_id))
+
+
+def store_plan(services: Services, spec: ClusterSpec, run: BackupRun, seen: Seen) -> BackupState:
+    """The plan that is made of what was seen, and what the states after Started need of it."""
     plan = plan_backup(
         spec,
         seen.etcd,
         seen.choose(),
         findings=seen.findings,
         surveys=seen.surveys,
-        run_id=run_id,
-        backup=backup,
-        kind=request.kind,
-        now=now,
+        run_id=run.run_id,
+        backup=run.backup_id,
+        kind=run.kind,
+        now=services.clock(),
     )
     body = plan.model_dump_json(indent=2).encode()
-    services.writer.put(run_key(spec.id, run_id, PLAN), body)
+    services.writer.put(run_key(spec.id, run.run_id, PLAN), body)
     return BackupState(
         run=run,
         bundled=bool(nodes_with_secrets(plan)),

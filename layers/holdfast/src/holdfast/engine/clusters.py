@@ -1,20 +1,24 @@
 """The registry of clusters and their schedules, kept in step: either both change or neither does."""
 
+from contextlib import suppress
 from typing import Literal
 
 from holdfast.engine.services import Services
 from holdfast.errors import HoldfastError, PermanentError, RefusedError
 from holdfast.models.base import Model
 from holdfast.models.cluster import ClusterSpec, EtcdTransport, KubernetesTransport, SshTransport, Transport
-from holdfast.models.schedule import ScheduleRequest
-from holdfast.planning.schedule import schedule_request
+from holdfast.models.schedule import Purpose, ScheduleRequest
+from holdfast.planning.schedule import schedule_request, watch_request
 from holdfast.planning.storage_places import met_by, places_of
 
 
 class Applied(Model):
+    """`watch` is the schedule that looks for another release of the cluster."""
+
     cluster_id: str
     change: Literal["created", "updated", "unchanged"]
     schedule: ScheduleRequest | None
+    watch: ScheduleRequest | None = None
 
 
 def apply_cluster(services: Services, spec: ClusterSpec, *, replace: bool = False) -> Applied:
@@ -24,7 +28,7 @@ def apply_cluster(services: Services, spec: ClusterSpec, *, replace: bool = Fals
     of which none is the same; `storage_moved` when its backups would be looked for in another place than where they
     are. `replace` says that it is meant. `storage_shared` when two clusters' objects would mix.
     """
-    request = schedule_request(spec)
+    request, watch = schedule_request(spec), watch_request(spec)
     _read_credentials(services, spec)
     before = _known(services, spec.id, replace=replace)
     if before is not None and not replace:
@@ -34,11 +38,12 @@ def apply_cluster(services: Services, spec: ClusterSpec, *, replace: bool = Fals
     # Somebody may register the same id at this moment: then the store refuses, and theirs stays.
     services.clusters.put(spec, replace=replace or before is not None)
     try:
-        _apply_schedule(services, spec.id, request)
+        _apply_schedule(services, spec.id, "version-watch", watch)
+        _apply_schedule(services, spec.id, "backup", request)
     except HoldfastError:
         _put_back(services, spec.id, before)
         raise
-    return Applied(cluster_id=spec.id, change=_change(before, spec), schedule=request)
+    return Applied(cluster_id=spec.id, change=_change(before, spec), schedule=request, watch=watch)
 
 
 def _refuse_shared_place(services: Services, spec: ClusterSpec) -> None:
@@ -109,17 +114,19 @@ def _refuse_moved_storage(before: ClusterSpec, spec: ClusterSpec) -> None:
     )
 
 
-def _apply_schedule(services: Services, cluster_id: str, request: ScheduleRequest | None) -> None:
+def _apply_schedule(services: Services, cluster_id: str, purpose: Purpose, request: ScheduleRequest | None) -> None:
     """A schedule that is as it should be is left alone: setting it again may start a rate's interval anew."""
     if request is None:
-        services.schedules.remove(cluster_id)
-    elif services.schedules.get(cluster_id) != request:
+        services.schedules.remove(cluster_id, purpose)
+    elif services.schedules.get(cluster_id, purpose) != request:
         services.schedules.apply(request)
 
 
 def _put_back(services: Services, cluster_id: str, before: ClusterSpec | None) -> None:
     if before is None:
         services.clusters.remove(cluster_id)
+        with suppress(HoldfastError):  # a watch without a spec ends quietly each time, until the file is applied again
+            services.schedules.remove(cluster_id, "version-watch")
     else:
         services.clusters.put(before, replace=True)
 
@@ -131,10 +138,11 @@ def _change(before: ClusterSpec | None, spec: ClusterSpec) -> Literal["created",
 
 
 def remove_cluster(services: Services, cluster_id: str) -> None:
-    """The schedule goes first: a schedule without a spec would fail every night. Backups stay where they are.
+    """Its schedules go first: a schedule without a spec would fail every night. Backups stay where they are.
 
     PermanentError `cluster_unknown` when there was none of that id.
     """
+    services.schedules.remove(cluster_id, "version-watch")
     services.schedules.remove(cluster_id)
     if not services.clusters.remove(cluster_id):
         raise PermanentError(

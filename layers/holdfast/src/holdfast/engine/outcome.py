@@ -4,6 +4,7 @@ from datetime import datetime
 
 from pydantic import ValidationError
 
+from holdfast.engine.backup import run_of_request
 from holdfast.engine.by_hand import store_runbook
 from holdfast.engine.catalog import find_backup, load_manifest
 from holdfast.engine.leaving import leave_nodes
@@ -28,7 +29,6 @@ from holdfast.planning.naming import (
     GZIPPED_SNAPSHOT,
     SIGNATURE,
     SNAPSHOT,
-    backup_id_of_run,
     backup_key,
     backup_prefix,
     run_key,
@@ -120,11 +120,7 @@ def _told(services: Services, cluster_id: str, run_id: str) -> Outcome | None:
 def _run_of(raw_input: object, run_id: str, started_at: datetime) -> BackupRun | None:
     """The run that `Started` makes of these; None where it refuses the input or the name: then nothing can be left."""
     try:
-        request = BackupRequest.model_validate(raw_input)
-        backup = backup_id_of_run(request.cluster, run_id, started_at, request.kind)
-        return BackupRun(
-            run_id=run_id, cluster_id=request.cluster, backup_id=backup, kind=request.kind, started_at=started_at
-        )
+        return run_of_request(BackupRequest.model_validate(raw_input), run_id, started_at)
     except ValidationError:
         return None
 

@@ -7,8 +7,9 @@ from holdfast.planning.naming import backup_id, run_id, scheduled_run_id
 
 def start_scheduled(services: Services, event: ScheduleEvent) -> StartedRun:
     """The same event, delivered any number of times, starts one execution: its name comes from the schedule's time."""
-    name = scheduled_run_id(event.cluster, event.scheduled_time)
-    return _start(services, name, BackupRequest(cluster=event.cluster, kind="recurring"))
+    name = scheduled_run_id(event.cluster, event.scheduled_time, event.when)
+    request = BackupRequest(cluster=event.cluster, kind="recurring")
+    return _start(services, name, request.model_copy(update={"when": event.when}) if event.when else request)
 
 
 def start_manual(services: Services, cluster_id: str, seed: str, *, force: bool = False) -> StartedRun:

@@ -176,6 +176,13 @@ class ScheduleSpec(Model):
         return self
 
 
+class VersionWatchSpec(Model):
+    """How often a look is taken whether the cluster has another release than its newest backup, which starts one."""
+
+    every: str = "1 hour"
+    paused: bool = False
+
+
 LockMode = Literal["governance", "compliance"]
 
 
@@ -199,6 +206,7 @@ class ClusterSpec(Model):
     description: Annotated[str, StringConstraints(max_length=200)] = ""
     transport: Transport
     schedule: ScheduleSpec | None = None
+    version_watch: VersionWatchSpec | None = None
     retention: RetentionSpec = RetentionSpec()
     lock: LockSpec | None = None
     storage: StorageSpec | None = None
@@ -208,3 +216,19 @@ class ClusterSpec(Model):
         if self.lock is not None and self.storage is not None and not self.storage.object_lock:
             raise ValueError("lock needs a storage with Object Lock; this one says object_lock: false")
         return self
+
+    @model_validator(mode="after")
+    def _watched_where_hosts_tell_the_release(self) -> Self:
+        if self.version_watch is not None and self.watched is None:
+            raise ValueError(
+                "version_watch is for driver openshift, over a transport that runs commands on hosts: nothing else"
+                " tells which release a cluster has"
+            )
+        return self
+
+    @property
+    def watched(self) -> VersionWatchSpec | None:
+        """How the release is watched: unless the file says otherwise once an hour, wherever a backup can be restored
+        into the same release only. None where it is not."""
+        direct = self.transport.kind == "etcd" or getattr(self.transport, "via", "") == "port-forward"
+        return None if self.driver != "openshift" or direct else self.version_watch or VersionWatchSpec()

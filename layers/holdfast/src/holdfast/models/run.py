@@ -20,6 +20,8 @@ ExecutionName = Annotated[str, StringConstraints(min_length=1, max_length=80)]
 PhaseName = Literal["Started", "Snapshot", "Secrets", "Seal", "Verify", "Lock", "Retain", "Finished"]
 RunStatus = Literal["running", "succeeded", "failed", "refused"]
 Job = Literal["backup", "restore", "replace-member", "restore-quorum", "approve-csrs"]
+# "": whenever it starts. "version-changed": only when the cluster has another release than its newest backup.
+When = Literal["", "version-changed"]
 
 
 class BackupRequest(Model):
@@ -30,6 +32,7 @@ class BackupRequest(Model):
     cluster: ClusterId
     kind: Kind = "manual"
     force: bool = False
+    when: When = ""
 
 
 class BackupRun(Model):
@@ -48,6 +51,7 @@ class ScheduleEvent(Model):
     cluster: ClusterId
     scheduled_time: Utc
     kind: Literal["recurring"] = "recurring"
+    when: When = ""
 
 
 class StartedRun(Model):
@@ -87,6 +91,7 @@ class BackupState(Model):
     have secrets to bundle; `kept` is the step whose directory on the member's node holds the bundle that was made with
     the snapshot, as one pair; `lock` is what the cluster's spec asked for when the run began; `plan_sha256` is that of
     the stored plan, None before there is one; `notes` become warnings of the manifest, `warnings` of the outcome alone.
+    `skipped`: no backup is due, and why.
 
     No bytes and no secrets travel here; at most 262,144 bytes of JSON do (Step Functions' limit).
     """
@@ -102,6 +107,7 @@ class BackupState(Model):
     plan_sha256: Sha256Hex | None = None
     notes: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
+    skipped: Words | None = None
 
 
 class StartedEvent(Model):

@@ -55,10 +55,12 @@ def retention_owner(cluster_id: str, seed: str) -> str:
     return f"{cluster_id}-retention-{hashlib.sha256(seed.encode()).hexdigest()[:6]}"
 
 
-def scheduled_run_id(cluster_id: str, scheduled_time: datetime) -> str:
-    """The same schedule event, delivered twice, gives the same name, and a name starts one execution."""
+def scheduled_run_id(cluster_id: str, scheduled_time: datetime, when: str = "") -> str:
+    """The same schedule event, delivered twice, gives the same name, and a name starts one execution. Two schedules of
+    one cluster may fire at the same moment: `when` tells their runs apart."""
     moment = scheduled_time.astimezone(UTC)
-    return run_id(cluster_id, backup_id(moment, "recurring", f"{cluster_id} {moment.isoformat()}"))
+    seed = f"{cluster_id} {moment.isoformat()}" + (f" {when}" if when else "")
+    return run_id(cluster_id, backup_id(moment, "recurring", seed))
 
 
 def backup_id_of_run(cluster_id: str, run: str, started_at: datetime, kind: Kind) -> str:

@@ -9,6 +9,7 @@ from holdfast.planning.cron import expand_macro, five_to_six
 from holdfast.planning.eventbridge_cron import check_six
 
 _RATE = re.compile(r"([0-9]{1,6})\s+(minute|hour|day)s?")
+WATCH_WINDOW_MINUTES = 10
 _RATE_FORM = 'write a whole number and minutes, hours or days, for example "6 hours"'
 
 
@@ -25,6 +26,22 @@ def schedule_request(spec: ClusterSpec) -> ScheduleRequest | None:
         timezone=schedule.timezone,
         flexible_minutes=schedule.flexible_minutes,
         enabled=not schedule.paused,
+    )
+
+
+def watch_request(spec: ClusterSpec) -> ScheduleRequest | None:
+    """The schedule that looks for another release; None where none is looked for. InvalidInputError `rate_invalid`."""
+    watch = spec.watched
+    if watch is None:
+        return None
+    return ScheduleRequest(
+        cluster_id=spec.id,
+        purpose="version-watch",
+        expression=rate_expression(watch.every),
+        timezone="UTC",
+        # Looks of many clusters that were applied at once need not come at once for good.
+        flexible_minutes=WATCH_WINDOW_MINUTES,
+        enabled=not watch.paused,
     )
 
 

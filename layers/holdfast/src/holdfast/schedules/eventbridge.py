@@ -1,10 +1,11 @@
-"""Schedules in one group of Amazon EventBridge Scheduler. A schedule is named after its cluster."""
+"""Schedules in one group of Amazon EventBridge Scheduler. A schedule is named after its cluster; one that is
+no backup's has a suffix, with a dot that no cluster's id has."""
 
 import json
 from typing import Any
 
 from holdfast.aws import AwsErrors
-from holdfast.models.schedule import ScheduleRequest
+from holdfast.models.schedule import Purpose, ScheduleRequest
 
 _ERRORS = AwsErrors(
     unavailable="scheduler_unavailable",
@@ -17,6 +18,7 @@ _ERRORS = AwsErrors(
 SCHEDULED_TIME = "<aws.scheduler.scheduled-time>"
 # A backup that is an hour late is made by the next schedule or by hand, not by an old event.
 _RETRIES = {"MaximumRetryAttempts": 3, "MaximumEventAgeInSeconds": 3600}
+_SUFFIXES: dict[Purpose, str] = {"backup": "", "version-watch": ".version-watch"}
 
 
 class EventBridgeSchedules:
@@ -40,41 +42,46 @@ class EventBridgeSchedules:
                 return False
         return True
 
-    def get(self, cluster_id: str) -> ScheduleRequest | None:
+    def get(self, cluster_id: str, purpose: Purpose = "backup") -> ScheduleRequest | None:
         """None as well for one that calls another function, or with another role: that is no schedule of this stack,
         and applying makes it one."""
         with _ERRORS.read(f"read the schedule of {cluster_id}"):
             try:
-                found = self._client.get_schedule(GroupName=self._group, Name=cluster_id)
+                found = self._client.get_schedule(GroupName=self._group, Name=_name(cluster_id, purpose))
             except self._client.exceptions.ResourceNotFoundException:
                 return None
         if (found["Target"]["Arn"], found["Target"]["RoleArn"]) != (self._target_arn, self._role_arn):
             return None
         return ScheduleRequest(
             cluster_id=cluster_id,
+            purpose=purpose,
             expression=found["ScheduleExpression"],
             timezone=found.get("ScheduleExpressionTimezone", "UTC"),
             flexible_minutes=found["FlexibleTimeWindow"].get("MaximumWindowInMinutes", 0),
             enabled=found.get("State", "ENABLED") == "ENABLED",
         )
 
-    def remove(self, cluster_id: str) -> bool:
+    def remove(self, cluster_id: str, purpose: Purpose = "backup") -> bool:
         with _ERRORS.read(f"remove the schedule of {cluster_id}"):
             try:
-                self._client.delete_schedule(GroupName=self._group, Name=cluster_id)
+                self._client.delete_schedule(GroupName=self._group, Name=_name(cluster_id, purpose))
             except self._client.exceptions.ResourceNotFoundException:
                 return False
         return True
 
     def _definition(self, request: ScheduleRequest) -> dict[str, Any]:
         payload = {"cluster": request.cluster_id, "scheduled_time": SCHEDULED_TIME, "kind": "recurring"}
+        description = f"Holdfast: backups of {request.cluster_id}"
+        if request.purpose == "version-watch":
+            payload["when"] = "version-changed"
+            description = f"Holdfast: backups of {request.cluster_id} when its version has changed"
         window: dict[str, Any] = {"Mode": "OFF"}
         if request.flexible_minutes:
             window = {"Mode": "FLEXIBLE", "MaximumWindowInMinutes": request.flexible_minutes}
         return {
             "GroupName": self._group,
-            "Name": request.cluster_id,
-            "Description": f"Holdfast: backups of {request.cluster_id}",
+            "Name": _name(request.cluster_id, request.purpose),
+            "Description": description,
             "ScheduleExpression": request.expression,
             "ScheduleExpressionTimezone": request.timezone,
             "FlexibleTimeWindow": window,
@@ -86,3 +93,8 @@ class EventBridgeSchedules:
                 "RetryPolicy": dict(_RETRIES),
             },
         }
+
+
+def _name(cluster_id: str, purpose: Purpose) -> str:
+    """At most 48 + 14 of the 64 characters that AWS allows."""
+    return cluster_id + _SUFFIXES[purpose]
