@@ -2,14 +2,8 @@
 
 import pytest
 
-from holdfast.planning.openshift_versions import (
-    Release,
-    cluster_restore_kind,
-    generation_of,
-    read_release,
-    restore_kind,
-    same_z_stream,
-)
+from holdfast.facts.openshift_release import Release, generation_of, read_release
+from holdfast.planning.openshift_versions import cluster_restore_kind, restore_kind, same_z_stream
 
 
 @pytest.mark.parametrize(

@@ -39,7 +39,7 @@ class Driver(RestoreDriver, Protocol):
 
     def read_etcd_exec(self, node: str, results: dict[str, CommandResult], layout: EtcdLayout) -> NodeEtcd: ...
 
-    def findings(self, surveys: tuple[NodeSurvey, ...], facts: EtcdFacts) -> tuple[Finding, ...]:
+    def findings(self, surveys: tuple[NodeSurvey, ...], facts: EtcdFacts, now: datetime) -> tuple[Finding, ...]:
         """What speaks against a backup, or is worth saying, beyond what etcd itself shows (planning/preflight.py)."""
 
     def snapshot(self, survey: NodeSurvey, *, member_id: str, expected_bytes: int, part_bytes: int) -> Command:

@@ -1,6 +1,7 @@
 """What a node needs so that a snapshot can be taken there; the scripts on nodes check it again."""
 
 from holdfast.models.node import NodeSurvey
+from holdfast.models.openshift import OPERATORS
 
 # Either of the last two will do.
 _TOOLS = ("curl", "sha256sum", "setsid")
@@ -13,7 +14,9 @@ def lacks_room(survey: NodeSurvey, expected_bytes: int) -> str:
     writes it first when that is another disk."""
     if survey.work_free < 2 * expected_bytes:
         return f"{survey.work_free} bytes are free for our files, {2 * expected_bytes} are needed"
-    in_data = survey.etcd is not None and survey.etcd.container and not survey.data_on_work_disk
+    # OpenShift's script writes it beside our files.
+    in_container = survey.etcd is not None and survey.etcd.container and survey.openshift is None
+    in_data = in_container and not survey.data_on_work_disk
     if in_data and survey.data_free < expected_bytes:
         return f"{survey.data_free} bytes are free beside etcd's data, {expected_bytes} are needed"
     return ""
@@ -35,10 +38,20 @@ def lacks_etcdctl(survey: NodeSurvey) -> str:
     return "" if "etcdctl" in survey.tools else "it has no etcdctl"
 
 
+def lacks_scripts(survey: NodeSurvey) -> str:
+    """What the vendor's backup would miss on a host of OpenShift: itself, or a static pod whose files it packs."""
+    if survey.openshift is None or survey.etcd is None:
+        return ""
+    if survey.openshift.host.generation is None:
+        return "it has no /usr/local/bin/cluster-backup.sh"
+    missing = [name for name in OPERATORS if f"{name}-pod.yaml" not in survey.openshift.host.manifests]
+    return f"it is no whole control-plane host, its static pods lack {', '.join(missing)}" if missing else ""
+
+
 def why_unusable(survey: NodeSurvey, expected_bytes: int) -> str:
     """Why no snapshot can be taken on that node, "" when it can."""
     if survey.etcd is None:
         return survey.etcd_problem or "it has no etcd member"
     if not survey.root:
         return "commands do not run as root there"
-    return lacks_tools(survey) or lacks_etcdctl(survey) or lacks_room(survey, expected_bytes)
+    return lacks_tools(survey) or lacks_etcdctl(survey) or lacks_scripts(survey) or lacks_room(survey, expected_bytes)

@@ -2,9 +2,10 @@
 
 from holdfast.drivers.base import Driver
 from holdfast.drivers.kubeadm.driver import KubeadmDriver
+from holdfast.drivers.openshift.driver import OpenShiftDriver
 from holdfast.errors import RefusedError
 
-_DRIVERS: dict[str, Driver] = {"kubeadm": KubeadmDriver()}
+_DRIVERS: dict[str, Driver] = {"kubeadm": KubeadmDriver(), "openshift": OpenShiftDriver()}
 
 
 def driver_of(name: str) -> Driver:

@@ -1,6 +1,9 @@
 """How long commands on nodes may take, in seconds."""
 
 SURVEY_S = 60
+# OpenShift's asks its API a dozen questions; none begins later than QUESTIONS_S, and each gives up after 15 s.
+OPENSHIFT_SURVEY_S = 120
+QUESTIONS_S = 60
 ETCD_FACTS_S = 60
 BUNDLE_S = 300
 RESTORE_FACTS_S = 60

@@ -46,7 +46,8 @@ def look_at(services: Services, spec: ClusterSpec, run_id: str, pending: Pending
         found = ask_nodes(transport, driver, run_id, pending, services.clock)
     if isinstance(found, Pending):
         return found
-    findings = (*backup_findings(found.etcd, through_nodes=True), *driver.findings(found.surveys, found.etcd))
+    of_nodes = driver.findings(found.surveys, found.etcd, services.clock())
+    findings = (*backup_findings(found.etcd, through_nodes=True), *of_nodes)
     return Seen(etcd=found.etcd, findings=findings, surveys=found.surveys, nodes=found.nodes)
 
 

@@ -117,7 +117,8 @@ class OpenShiftHost(Model):
 
 
 class OpenShiftView(Model):
-    """`cluster` is None when this host's API server told nothing."""
+    """`cluster` is None when this host's API server told nothing; `silence` is why."""
 
     host: OpenShiftHost
     cluster: OpenShiftCluster | None = None
+    silence: Words = ""

@@ -8,12 +8,14 @@ from holdfast.models.node import NodeSurvey
 
 
 class Finding(Model):
-    """One thing that the preflight saw. `refuse` stops the run before anything is touched."""
+    """One thing that the preflight saw. `refuse` stops the run before anything is touched; what `passes` by itself,
+    such as a rollout, is worth another try then."""
 
     level: Literal["refuse", "warn", "info"]
     code: str
     text: str
     hint: str = ""
+    passes: bool = False
 
 
 class MemberChoice(Model):

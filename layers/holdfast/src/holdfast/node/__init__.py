@@ -23,6 +23,13 @@ def question(name: str) -> str:
 
 
 @cache
+def survey(name: str) -> str:
+    """A question about a host as a whole, with what all surveys ask in front; OpenShift's has its functions too."""
+    shared = script("frames") + script("host")
+    return (shared + script("openshift") if name.startswith("openshift") else shared) + script(name)
+
+
+@cache
 def change(name: str) -> str:
     """A script of restore/, which changes a control plane: what a `Command` carries."""
     return script("common") + _functions(name) + script("download") + script(f"restore/{name}")

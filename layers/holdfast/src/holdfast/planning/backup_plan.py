@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 
 from holdfast.drivers.timeouts import snapshot_timeout_s
-from holdfast.errors import RefusedError
+from holdfast.errors import RefusedError, TransientError
 from holdfast.models.backup import Kind
 from holdfast.models.cluster import ClusterSpec, LockSpec
 from holdfast.models.etcd import EtcdFacts
@@ -51,10 +51,11 @@ def plan_backup(
 
 
 def refuse_on(findings: tuple[Finding, ...]) -> None:
-    """RefusedError with the code of the first finding that refuses."""
-    for finding in findings:
-        if finding.level == "refuse":
-            raise RefusedError(finding.code, finding.text, hint=finding.hint)
+    """RefusedError with the code of the first finding that refuses; TransientError when none but such as pass do."""
+    refused = [finding for finding in findings if finding.level == "refuse"]
+    for finding in sorted(refused, key=lambda each: each.passes):
+        family = TransientError if finding.passes else RefusedError
+        raise family(finding.code, finding.text, hint=finding.hint)
 
 
 def backup_phases(

@@ -25,7 +25,7 @@ class KubeadmDriver:
     name: str = "kubeadm"
 
     def survey(self) -> Command:
-        return Command(node.question("survey"), {"tool_names": " ".join(TOOLS)}, timeout_s=SURVEY_S)
+        return Command(node.survey("survey"), {"tool_names": " ".join(TOOLS)}, timeout_s=SURVEY_S)
 
     def read_survey(self, node: str, result: CommandResult, *, asked_at: datetime, read_at: datetime) -> NodeSurvey:
         return read_survey(node, result, asked_at=asked_at, read_at=read_at)
@@ -42,7 +42,12 @@ class KubeadmDriver:
     def read_etcd_exec(self, node: str, results: dict[str, CommandResult], layout: EtcdLayout) -> NodeEtcd:
         return etcdctl.read_answers(node, results, layout)
 
-    def findings(self, surveys: tuple[NodeSurvey, ...], facts: EtcdFacts) -> tuple[Finding, ...]:
+    def findings(
+        self,
+        surveys: tuple[NodeSurvey, ...],
+        facts: EtcdFacts,
+        now: datetime,  # noqa: ARG002 # nothing here depends on a cluster's age
+    ) -> tuple[Finding, ...]:
         return node_findings(surveys, facts)
 
     def snapshot(self, survey: NodeSurvey, *, member_id: str, expected_bytes: int, part_bytes: int) -> Command:

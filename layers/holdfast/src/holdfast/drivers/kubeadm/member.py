@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
-from holdfast.drivers.kubeadm.files import NodeFiles
+from holdfast.drivers.host_files import NodeFiles
 from holdfast.drivers.kubeadm.processes import EtcdProcess
 from holdfast.facts.process import etcd_settings
 from holdfast.facts.static_pod import StaticPod

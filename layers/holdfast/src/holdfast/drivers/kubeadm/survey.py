@@ -6,11 +6,11 @@ from datetime import datetime
 from pathlib import PurePosixPath
 from typing import Literal
 
-from holdfast.drivers.kubeadm.files import NodeFiles, read_disks, read_paths
+from holdfast.drivers.host_files import NodeFiles, read_disks, read_paths, told_node_name
 from holdfast.drivers.kubeadm.member import FoundMember, find_member
 from holdfast.drivers.kubeadm.processes import read_processes
 from holdfast.errors import PermanentError
-from holdfast.facts.certificates import node_of_kubelet
+from holdfast.facts.clock import clock_offset_s
 from holdfast.facts.frames import pairs, sections
 from holdfast.facts.kubeadm_config import read_certificates_dir
 from holdfast.facts.kubelet import kubelet_version, static_pod_path
@@ -52,10 +52,10 @@ def read_survey(node: str, result: CommandResult, *, asked_at: datetime, read_at
         NodeSurvey,
         node=node,
         hostname=about.get("hostname", ""),
-        node_name=_node_name(found),
+        node_name=told_node_name(found),
         boot_id=about.get("boot_id", ""),
         machine=about.get("machine", ""),
-        clock_offset_s=_offset(node, about.get("now", ""), asked_at, read_at),
+        clock_offset_s=clock_offset_s(f"{node}: survey", about.get("now", ""), asked_at, read_at),
         tools=tool_versions(pairs(found.get("tools", ""))),
         work_free=disks.work.free,
         data_free=data.free,
@@ -73,12 +73,6 @@ def read_survey(node: str, result: CommandResult, *, asked_at: datetime, read_at
         key_services=tuple(sorted({line for line in found.get("key-service", "").splitlines() if line})),
         kubelet_files=kubelet_files,
     )
-
-
-def _node_name(found: Mapping[str, str]) -> str:
-    """By the certificate that its kubelet shows; a kubelet without one may have been told a name."""
-    told = flags(found.get("kubelet", "").splitlines()).get("hostname-override", "")
-    return node_of_kubelet(found.get("kubelet-certificate", "")) or told.lower()
 
 
 def _static_pods(node: str, about: Mapping[str, str], found: Mapping[str, str]) -> str:
@@ -159,17 +153,6 @@ def _topology(*, has_member: bool, has_apiserver: bool) -> Literal["stacked", "e
     if has_member:
         return "stacked" if has_apiserver else "external-etcd"
     return "control-plane" if has_apiserver else "none"
-
-
-def _offset(node: str, told: str, asked_at: datetime, read_at: datetime) -> float:
-    """The least that the node's clock can be off: it looked at it, in whole seconds, between the two moments."""
-    if not told.isdecimal() or len(told) > 12:
-        raise unreadable(f"{node}: survey", "its clock is no number of seconds")
-    earliest, latest = asked_at.timestamp(), read_at.timestamp()
-    now = int(told)
-    if now + 1 < earliest:
-        return now + 1 - earliest
-    return max(0.0, now - latest)
 
 
 def _bundle(

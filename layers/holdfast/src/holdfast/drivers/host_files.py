@@ -1,11 +1,13 @@
-"""What a survey says of a node's files and disks."""
+"""What a survey says of a node's files and disks, and of its name."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 from holdfast.errors import PermanentError
+from holdfast.facts.certificates import node_of_kubelet
 from holdfast.facts.disk import FileSystem, read_df
+from holdfast.facts.process import flags
 from holdfast.facts.unreadable import unreadable
 
 
@@ -61,3 +63,9 @@ def read_disks(what: str, text: str) -> Disks:
     if "work" not in found:
         raise unreadable(what, "df did not tell where our own files would go")
     return Disks(work=found.pop("work"), folders=found)
+
+
+def told_node_name(found: Mapping[str, str]) -> str:
+    """By the certificate that its kubelet shows; a kubelet without one may have been told a name. "" without either."""
+    told = flags(found.get("kubelet", "").splitlines()).get("hostname-override", "")
+    return node_of_kubelet(found.get("kubelet-certificate", "")) or told.lower()

@@ -1,0 +1,103 @@
+"""The OpenShift driver: its commands, and who reads what they print."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from holdfast import node
+from holdfast.drivers import etcdctl
+from holdfast.drivers.openshift.findings import node_findings
+from holdfast.drivers.openshift.survey import read_survey
+from holdfast.drivers.restore import ReplaceTask, RestoreTask
+from holdfast.drivers.timeouts import OPENSHIFT_SURVEY_S, QUESTIONS_S, RESTORE_FACTS_S
+from holdfast.errors import RefusedError
+from holdfast.facts.openshift_host import DATA_DIR, MANIFESTS
+from holdfast.models.command import Command, CommandResult
+from holdfast.models.etcd import EtcdFacts
+from holdfast.models.node import TOOLS, EtcdLayout, NodeEtcd, NodeSurvey
+from holdfast.models.openshift import OPERATORS
+from holdfast.models.plan import Finding
+from holdfast.models.restore import PodFile, RestoreFacts, RestoreStep
+
+
+@dataclass(frozen=True)
+class OpenShiftDriver:
+    name: str = "openshift"
+
+    def survey(self) -> Command:
+        values = {"tool_names": " ".join(TOOLS), "limit_s": str(QUESTIONS_S)}
+        return Command(node.survey("openshift_survey"), values, timeout_s=OPENSHIFT_SURVEY_S)
+
+    def read_survey(self, node: str, result: CommandResult, *, asked_at: datetime, read_at: datetime) -> NodeSurvey:
+        return read_survey(node, result, asked_at=asked_at, read_at=read_at)
+
+    def etcd_facts(self, layout: EtcdLayout) -> Command:
+        return etcdctl.facts_command(layout)
+
+    def read_etcd_facts(self, node: str, result: CommandResult, layout: EtcdLayout) -> NodeEtcd:
+        return etcdctl.read_facts(node, result, layout)
+
+    def etcd_exec(self, layout: EtcdLayout) -> dict[str, tuple[str, ...]]:
+        return etcdctl.questions(layout)
+
+    def read_etcd_exec(self, node: str, results: dict[str, CommandResult], layout: EtcdLayout) -> NodeEtcd:
+        return etcdctl.read_answers(node, results, layout)
+
+    def findings(self, surveys: tuple[NodeSurvey, ...], facts: EtcdFacts, now: datetime) -> tuple[Finding, ...]:
+        return node_findings(surveys, facts, now)
+
+    def snapshot(self, survey: NodeSurvey, *, member_id: str, expected_bytes: int, part_bytes: int) -> Command:
+        del member_id, expected_bytes, part_bytes
+        raise _unsupported(survey.node)
+
+    def save_argv(self, layout: EtcdLayout, path: str) -> tuple[str, ...]:
+        return etcdctl.argv(layout, "snapshot", "save", path)
+
+    def ship(self, survey: NodeSurvey, path: str, *, expected_bytes: int, part_bytes: int) -> Command:
+        del path, expected_bytes, part_bytes
+        raise _unsupported(survey.node)
+
+    def bundle(self, survey: NodeSurvey) -> Command:
+        raise _unsupported(survey.node)
+
+    def restore_facts(self, survey: NodeSurvey) -> Command:
+        """Manifests there are JSON as well as YAML, and hold no flags that a shell could read: only what lies on disks,
+        tools and dates are of use. No image is opened, as the vendor's scripts bring their own tools."""
+        values = {
+            "manifests": survey.static_pod_path or MANIFESTS,
+            "data_dir": DATA_DIR,
+            "etcd_image": "",
+            "how": "openshift",
+            "etcd_name": etcdctl.CONTAINER,
+            "certificates": "\n".join(self.certificates(survey)),
+            "encryption_config": (survey.apiserver.encryption_config if survey.apiserver else None) or "",
+        }
+        return Command(node.change("facts"), values, timeout_s=RESTORE_FACTS_S)
+
+    def certificates(self, survey: NodeSurvey) -> tuple[str, ...]:
+        """etcd's, and kubelet's own: the operators renew all others by themselves once an API server answers."""
+        of_etcd = (survey.etcd.ca, survey.etcd.cert) if survey.etcd else ()
+        return tuple(sorted({*of_etcd, "/var/lib/kubelet/pki/kubelet-client-current.pem"}))
+
+    def assumed_facts(self, survey: NodeSurvey, etcd_version: str) -> RestoreFacts:
+        """The four static pods under the names that the vendor's scripts look for."""
+        folder = survey.static_pod_path or MANIFESTS
+        return RestoreFacts(
+            pods=tuple(PodFile(container=name, path=f"{folder}/{name}-pod.yaml") for name in OPERATORS),
+            data_exists=survey.etcd is not None,
+            data_free=survey.data_free,
+            etcd_tool=etcd_version,
+        )
+
+    def restore_steps(self, task: RestoreTask) -> tuple[RestoreStep, ...]:
+        raise _unsupported(task.nodes[0].node if task.nodes else "")
+
+    def replace_steps(self, task: ReplaceTask) -> tuple[RestoreStep, ...]:
+        raise _unsupported(task.node.node)
+
+
+def _unsupported(where: str) -> RefusedError:
+    return RefusedError(
+        "driver_unsupported",
+        f"{where}: nobody can do that on hosts of OpenShift yet",
+        hint="The etcd transport backs up the database of any distribution.",
+    )
