@@ -47,6 +47,12 @@ UNUSED: tuple[Unused, ...] = (
         "for the version watch of OpenShift; the clusters of the embedded stack have kubeadm",
     ),
     Unused(
+        "RestoreReportRole",
+        "states:(DescribeExecution|StartExecution)",
+        ".*",
+        "for the fresh backup after a restore of OpenShift; the clusters of the embedded stack have kubeadm",
+    ),
+    Unused(
         "(BackupSeal|BackupVerify|RestoreApproval)Role",
         "s3:ListBucket",
         "SnapshotsBucket.Arn",

@@ -47,7 +47,7 @@ USES = {
     "check_freshness": {"clusters", "copies", "freshness_notes", "reader", "notifier"},
     "restore_approval": {"runs", "reader", "notifier"},
     "restore_phase": {"clusters", "leases", "runs", "reader", "writer", "grants", "secrets_grants", "four_eyes"},
-    "restore_report": TELLING,
+    "restore_report": TELLING | {"executions"},
     "restore_failed": {"clusters", "runs", "reader"},
     "restore_ended": TELLING,
     "restore_stopped": TELLING | {"clusters"},

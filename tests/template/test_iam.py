@@ -133,7 +133,14 @@ GRANTED: dict[str, set[str]] = {
         "s3:ListBucket",
         "s3:PutObject",
     },
-    "RestoreReportRole": {"dynamodb:DeleteItem", "dynamodb:GetItem", "dynamodb:UpdateItem", *REPORT},
+    "RestoreReportRole": {
+        "dynamodb:DeleteItem",
+        "dynamodb:GetItem",
+        "dynamodb:UpdateItem",
+        "states:DescribeExecution",
+        "states:StartExecution",
+        *REPORT,
+    },
     "RestoreFailedRole": {"dynamodb:GetItem", "s3:GetObject", "s3:ListBucket"},
     "RestoreEndedRole": {
         "dynamodb:DeleteItem",

@@ -124,6 +124,8 @@ def next_steps(found: "ChangeStatus") -> Iterator[str]:
     if record.outcome.error and record.outcome.error.hint:
         yield record.outcome.error.hint
     elif record.outcome.status == "succeeded":
+        if record.outcome.followed_by:
+            yield f"a fresh backup has started: holdfast run watch {record.outcome.followed_by}"
         yield f"holdfast cluster check {record.cluster_id} looks at the members and nodes as they are now"
 
 

@@ -179,6 +179,8 @@ def _lines(record: "RunRecord") -> Iterator[tuple[str, str]]:
         yield "status", f"{record.status}, phase {record.progress.phase}"
         return
     yield "status", f"{outcome.status} in {_took(outcome)}, phase {outcome.phase}"
+    if outcome.followed_by:
+        yield "next", f"a fresh backup has started: holdfast run watch {outcome.followed_by}"
     if outcome.figures:
         figures = outcome.figures
         speed = human_speed(figures.raw_size, figures.snapshot_seconds)

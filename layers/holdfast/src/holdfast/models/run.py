@@ -221,7 +221,8 @@ class Figures(StoredModel):
 class Outcome(StoredModel):
     """How a run ended: the detail of the EventBridge event, the body of the SNS message, the report in S3.
 
-    `cluster_id` is UNKNOWN_CLUSTER for an execution whose input named no cluster.
+    `cluster_id` is UNKNOWN_CLUSTER for an execution whose input named no cluster. `followed_by` is the run of the
+    backup that a restore started at its end, "" when it started none.
     """
 
     run_id: ExecutionName
@@ -236,6 +237,7 @@ class Outcome(StoredModel):
     error: ErrorInfo | None = None
     figures: Figures | None = None
     warnings: tuple[str, ...] = ()
+    followed_by: str = ""
 
 
 class Progress(StoredModel):

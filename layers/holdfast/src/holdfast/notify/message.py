@@ -32,6 +32,7 @@ def body(outcome: Outcome) -> str:
         *_figure_lines(outcome.figures),
         *(f"Warning: {warning}" for warning in outcome.warnings),
         *([f"Backup:  {outcome.backup_id}"] if outcome.backup_id else []),
+        *([f"Next:    a fresh backup has started: {outcome.followed_by}"] if outcome.followed_by else []),
         f"Run:     {outcome.run_id}",
         f"Phase:   {outcome.phase}",
         f"Started: {outcome.started_at:%Y-%m-%d %H:%M:%S} UTC",

@@ -7,6 +7,7 @@ end is its own then: the record, the lease and the nodes are the other's.
 from pydantic import ValidationError
 
 from holdfast.engine.leaving import leave_nodes
+from holdfast.engine.restore.afterwards import start_backup_after
 from holdfast.engine.restore.again import is_approved, planned
 from holdfast.engine.restore.emergency import forget_urls
 from holdfast.engine.restore.journal import Journal, refuse_taken_back
@@ -88,6 +89,8 @@ def finish(services: Services, run: ChangeRun) -> Outcome:
     refuse_overtaken(services, run)
     services.runs.progress(run.cluster_id, run.run_id, Progress(phase="Finished"))
     plan = plan_if_sound(services, run)
+    warned = tuple(finding.text for finding in plan.findings if finding.level == "warn") if plan else ()
+    fresh, not_started = start_backup_after(services, run, plan)
     outcome = Outcome(
         run_id=run.run_id,
         job=run.job,
@@ -97,7 +100,8 @@ def finish(services: Services, run: ChangeRun) -> Outcome:
         phase="Finished",
         started_at=run.started_at,
         finished_at=services.clock(),
-        warnings=tuple(finding.text for finding in plan.findings if finding.level == "warn") if plan else (),
+        warnings=(*warned, *not_started),
+        followed_by=fresh,
     )
     return _close(services, run, outcome)
 
