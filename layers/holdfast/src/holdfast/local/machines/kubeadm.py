@@ -50,6 +50,12 @@ _ASIDE = "/etc/kubernetes/etcd.yaml"
 _RUNTIME = ("kubelet", "crictl", "ctr")
 
 
+def program(name: str) -> str:
+    """One of ours (programs/), whole."""
+    parts = ("runtime", name) if name in _RUNTIME else (name,)
+    return "#!/bin/sh\n" + "".join((_PROGRAMS / f"{part}.sh").read_text() for part in parts)
+
+
 class KubeadmMachine(Machine):
     """`member` is what runs here. `encryption_key` is what an API server would encrypt Secrets with, None without;
     `api` says whether there is one: without it, its image is not on the machine."""
@@ -103,9 +109,7 @@ class KubeadmMachine(Machine):
 
     def _add_programs(self, api: bool) -> None:
         for name in (*_RUNTIME, "systemctl"):
-            parts = ("runtime", name) if name in _RUNTIME else (name,)
-            text = "".join((_PROGRAMS / f"{part}.sh").read_text() for part in parts)
-            self.write(f"/usr/local/bin/{name}", f"#!/bin/sh\n{text}", mode=0o755)
+            self.write(f"/usr/local/bin/{name}", program(name), mode=0o755)
         images = [image for name, image in IMAGES.items() if api or name != "kube-apiserver"]
         self.write("/var/lib/images", "".join(f"{image}\n" for image in images))
         register = " --register-node" if api else ""

@@ -42,7 +42,7 @@ _SUDOERS: dict[Sudo, str] = {
 }
 _ENTER = """#!/bin/sh
 pid=$(cat {pid}) 2>/dev/null || {{ echo "{name} is off" >&2; exit 255; }}
-exec nsenter --target "$pid" --mount --uts --pid --root --wd=/ env -i HOME=/root LANG=C \\
+exec nsenter --target "$pid" --mount --uts --pid --root env -i HOME=/root LANG=C \\
 	PATH={path} "$@"
 """
 _COMMAND_LINES = """for each in /proc/[0-9]*; do
