@@ -15,7 +15,7 @@ from holdfast.transports.steps import assignments
 FOLDER = Path(scripts.__file__).parent / "restore"
 NAMES = sorted(str(path.relative_to(FOLDER).with_suffix("")) for path in FOLDER.rglob("*.sh"))
 # They fetch, are not part of a restore by hand, or have other words for a person: what they call is in common.sh.
-NOT_BY_HAND = {"fetch", "fetch_bundle", "facts", "openshift/csr_round"}
+NOT_BY_HAND = {"fetch", "fetch_bundle", "facts", "openshift/fetch", "openshift/fetch_bundle", "openshift/csr_round"}
 BY_HAND = sorted(set(NAMES) - NOT_BY_HAND)
 LONGEST = 60
 
@@ -65,7 +65,7 @@ def test_a_script_by_hand_calls_nothing_that_only_a_step_has(script: str) -> Non
 def test_a_script_uses_the_variables_that_its_header_names(script: str) -> None:
     """And each of them: in itself, or in the functions that are in front of it."""
     plain, secret = variables(script)
-    parts = (f"restore/{script}", "restore", "containers", "download", "openshift")
+    parts = (f"restore/{script}", "restore", "containers", "download", "openshift", "openshift_restore")
     code = "\n".join(line for part in parts for line in scripts.script(part).splitlines() if not line.startswith("#"))
     assert [name for name in (*plain, *secret) if not re.search(rf"\b{name}\b", code)] == []
 

@@ -21,3 +21,12 @@ SLACK_S = 60
 def snapshot_timeout_s(size: int) -> int:
     """Ten minutes per GiB, ten at least."""
     return 600 * max(1, -(-size // 1024**3))
+
+
+# What the vendor of OpenShift gives no end. Its scripts wait for each container of a pod in turn; a rollout goes from
+# node to node; all operators are stable some fifteen minutes after the last change of a control plane.
+VENDOR_S = 1800
+RESTORE_POD_S = 600
+ROLLOUT_S = 1800
+STABLE_S = 2700
+OC_S = 300

@@ -16,6 +16,7 @@ from pydantic import Field, StringConstraints, model_validator
 from holdfast.models.base import StoredModel
 from holdfast.models.csr import CsrPage
 from holdfast.models.openshift_member_reports import MEMBER_REPORTS
+from holdfast.models.openshift_restore_reports import OPENSHIFT_RESTORE_REPORTS
 from holdfast.models.restore import RestoreFacts
 from holdfast.models.words import Words
 
@@ -199,4 +200,5 @@ REPORTS: dict[str, type[StoredModel]] = {
     "join_files": JoinFilesReport,
     "openshift/csr_round": CsrPage,
     **MEMBER_REPORTS,
+    **OPENSHIFT_RESTORE_REPORTS,
 }

@@ -36,9 +36,9 @@ def change(name: str) -> str:
 
 
 @cache
-def by_hand_functions() -> str:
-    """What goes in front of `by_hand`, once for all of a runbook's scripts."""
-    return _for_terminals(script("by_hand") + script("containers") + script("restore"))
+def by_hand_functions(driver: str = "") -> str:
+    """What goes in front of `by_hand`, once for all of a runbook's scripts for hosts of that driver."""
+    return _for_terminals(script("by_hand") + _functions(f"{driver}/"))
 
 
 @cache
@@ -51,7 +51,7 @@ def by_hand(name: str) -> str:
 def _functions(name: str) -> str:
     """What scripts of restore/ share; those of OpenShift have more."""
     shared = script("containers") + script("restore")
-    return shared + script("openshift") if name.startswith("openshift/") else shared
+    return shared + script("openshift") + script("openshift_restore") if name.startswith("openshift/") else shared
 
 
 def _for_terminals(text: str) -> str:

@@ -1,17 +1,12 @@
 # shellcheck shell=sh disable=SC2034,SC2154 # those that it goes before use the variables, and set some before it
 # What scripts for a control-plane host of OpenShift share. The API is asked through the host's own server, with the
 # kubeconfig that the vendor's scripts use, which is root's.
-resources=/etc/kubernetes/static-pod-resources
-manifests=/etc/kubernetes/manifests
+: "${resources:=/etc/kubernetes/static-pod-resources}" "${manifests:=/etc/kubernetes/manifests}"
+: "${vendor_bin:=/usr/local/bin}" "${proxy_file:=/etc/mco/proxy.env}"
 oc_config=$resources/kube-apiserver-certs/secrets/node-kubeconfigs/localhost.kubeconfig
 
 ask_oc() { # ARGUMENTS
 	oc --kubeconfig "$oc_config" --request-timeout=15s "$@"
-}
-
-last_lines() { # FILE: what a program printed at its end, as JSON strings; a report has room for twelve (models/words.py)
-	tail -c 4096 "$1" | tr '\15' '\12' | tr -c '\12\40-\176' ' ' | grep '[^ ]' | tail -n 12 | cut -c 1-300 |
-		sed 's/["\\]/\\&/g' | awk '{ printf "%s\"%s\"", comma, $0; comma = "," }'
 }
 
 see() { # ARGUMENTS of oc get: sets said to what it printed, without any warnings; to its error when it fails
@@ -20,7 +15,16 @@ see() { # ARGUMENTS of oc get: sets said to what it printed, without any warning
 	return 1
 }
 
-need_keep() { # where a run notes things on a host
+last_lines() { # FILE: what a program printed at its end, as JSON strings; a report has room for twelve (models/words.py)
+	tail -c 4096 "$1" | tr '\15' '\12' | tr -c '\12\40-\176' ' ' | grep '[^ ]' | tail -n 12 | cut -c 1-300 |
+		sed 's/["\\]/\\&/g' | awk '{ printf "%s\"%s\"", comma, $0; comma = "," }'
+}
+
+as_strings() { # WORDS: as JSON strings
+	printf '%s\n' "$1" | tr -s ' ' '\n' | awk '$0 != "" { printf "%s\"%s\"", comma, $0; comma = "," }'
+}
+
+need_keep() { # where a run notes things on a host, and keeps what it replaced
 	said=$(mkdir -p "$keep" 2>&1 && chmod 700 "$keep" 2>&1) || stopped_by restore_tool_failed "making $keep" "$said"
 }
 

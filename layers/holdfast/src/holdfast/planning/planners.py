@@ -8,6 +8,7 @@ from holdfast.models.cluster import ClusterSpec
 from holdfast.models.plan import Finding
 from holdfast.models.restore import ChangeRequest, RestorePlan
 from holdfast.planning.member_planner import MemberPlanner
+from holdfast.planning.openshift_planner import OpenShiftPlanner
 from holdfast.planning.restore_seen import ChosenBackup, RestoreSeen
 
 
@@ -35,7 +36,7 @@ class Planner(Protocol):
         refuses, when that leaves nothing to plan with."""
 
 
-_PLANNERS: dict[str, Planner] = {}
+_PLANNERS: dict[str, Planner] = {"openshift": OpenShiftPlanner()}
 _BY_MEMBERS = MemberPlanner()
 
 

@@ -57,7 +57,7 @@ def runbook(plan: RestorePlan, buckets: Buckets | None = None, *, lost_files: Re
         *_counts(plan),
         "## Functions",
         "What the blocks share. *Prepare* cuts this part out of this file.",
-        code(f"# functions: begin\n{node.by_hand_functions()}# functions: end"),
+        code(f"# functions: begin\n{node.by_hand_functions(plan.driver)}# functions: end"),
     ]
     return "\n\n".join(parts) + "\n"
 
