@@ -9,11 +9,11 @@ from dataclasses import replace
 from datetime import datetime
 from itertools import islice
 
-from holdfast.engine.backup import open_run, run_of_request, store_plan
+from holdfast.engine.backup import open_run, run_of_request, start, store_plan
 from holdfast.engine.catalog import list_backups, load_manifest
 from holdfast.engine.looking import look_at
 from holdfast.engine.services import Services
-from holdfast.errors import HoldfastError
+from holdfast.errors import HoldfastError, RefusedError
 from holdfast.models.plan import Finding
 from holdfast.models.run import BackupRequest, BackupRun, BackupState, Pending
 from holdfast.planning.backup_plan import LEASE, refuse_on
@@ -28,23 +28,29 @@ def start_if_changed(
 ) -> BackupState:
     """Started of a run whose input says `when: version-changed`. `skipped` says why there is no backup to make.
 
-    Raises only once the run has the cluster's lease: from then on it is a backup like any other.
+    Raises only once the run has the cluster's lease: from then on it is a backup like any other, also for a retry.
     """
     run = run_of_request(request, run_id, started_at)
+    begun = False
     try:
+        begun = _has_the_lease(services, run)
+        if begun:
+            return start(services, request, run_id, started_at, pending)
         spec = services.clusters.get(request.cluster)
         seen = look_at(services, spec, run_id, pending)
         if isinstance(seen, Pending):
             return BackupState(run=run, pending=seen)
         watched = judge(seen.surveys, last_backup(services, spec.id))
         if not watched.due:
-            return _skipped(run, watched.reason)
+            return BackupState(run=run, skipped=watched.reason)
         refuse_on(seen.findings)
         seen.choose()
         now = services.clock()
         services.leases.acquire(spec.id, run_id, now=now, expires_at=now + LEASE)
     except HoldfastError as error:
-        return _skipped(run, f"[{error.code}] {error.message}")
+        if begun:
+            raise
+        return BackupState(run=run, skipped=f"[{error.code}] {error.message}")
     open_run(services, run)
     why = Finding(level="info", code="version_changed", text=watched.reason)
     return store_plan(services, spec, run, replace(seen, findings=(why, *seen.findings)))
@@ -60,5 +66,10 @@ def last_backup(services: Services, cluster_id: str) -> LastBackup | None:
     return None
 
 
-def _skipped(run: BackupRun, reason: str) -> BackupState:
-    return BackupState(run=run, skipped=reason)
+def _has_the_lease(services: Services, run: BackupRun) -> bool:
+    """Whether an earlier attempt of this very state went past its look, and was killed or failed after that."""
+    try:
+        services.leases.renew(run.cluster_id, run.run_id, expires_at=services.clock() + LEASE)
+    except RefusedError:
+        return False
+    return True
