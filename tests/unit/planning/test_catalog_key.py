@@ -130,3 +130,11 @@ def test_no_key_whatever_it_is_stops_the_listing(names: list[str]) -> None:
 def test_another_clusters_keys_are_strangers() -> None:
     other = catalog_key(entry(cluster_id="prod-2"))
     assert read_catalog_keys(CLUSTER, [other]).strangers == (other,)
+
+
+def test_a_backup_that_is_possibly_dirty_is_told_so_by_its_name() -> None:
+    """Under the letter that Seal may write: its role names it."""
+    dirty = entry(state="sealed", possibly_dirty=True)
+    key = catalog_key(dirty)
+    assert ".s." in key
+    assert read_catalog_keys(dirty.cluster_id, [key]).entries == (dirty,)

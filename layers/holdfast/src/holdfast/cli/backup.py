@@ -30,13 +30,16 @@ def run_backup(
     context: typer.Context,
     cluster: ClusterArgument,
     wait: Annotated[bool, typer.Option("--wait", help="Show the phases until the run has ended.")] = False,
+    force: Annotated[
+        bool, typer.Option("--force", help="Take it while operators progress. Such a backup is never verified.")
+    ] = False,
 ) -> None:
     """Start a backup now. With --wait the exit code is the run's: 1 failed, 3 refused."""
     from holdfast.cli.run_commands import watch_to_the_end
     from holdfast.engine.starting import start_manual
 
     session = session_of(context)
-    started = start_manual(session.services, cluster, secrets.token_hex(8))
+    started = start_manual(session.services, cluster, secrets.token_hex(8), force=force)
     if wait:
         watch_to_the_end(session, cluster, started.run_id, just_started=True)
         return

@@ -77,13 +77,17 @@ def backup_table(entries: "list[BackupEntry]") -> "Table":
             entry.backup_id,
             moment(entry.taken_at),
             entry.kind,
-            Text(entry.state, style=_STYLES.get(entry.state, "yellow")),
+            Text(_state(entry), style=_STYLES.get(entry.state, "yellow")),
             human_bytes(entry.size),
             "held" if entry.held else "",
         )
         for entry in entries
     )
     return table(("BACKUP", "TAKEN", "KIND", "STATE", "SIZE", "HOLD"), rows, right=("SIZE",))
+
+
+def _state(entry: "BackupEntry") -> str:
+    return f"{entry.state}, possibly dirty" if entry.possibly_dirty else entry.state
 
 
 def index_backups(context: typer.Context, cluster: ClusterArgument) -> None:

@@ -40,6 +40,8 @@ class BackupDetails:
             return f"damaged: {self.damage.message} [{self.damage.code}]"
         if self.verification:
             return f"verified {moment(self.verification.verified_at)} in {human_seconds(self.verification.seconds)}"
+        if self.manifest.possibly_dirty:
+            return "sealed, possibly dirty: it was forced, and is never verified"
         return "sealed, not verified"
 
 
@@ -151,6 +153,8 @@ def _lines(found: BackupDetails) -> Iterator[tuple[str, str]]:
     yield "size", f"{human_bytes(snapshot.raw_size)}, compressed {human_bytes(snapshot.size)}"
     yield "member", f"{source.member_name} at {source.endpoint}, etcd {source.etcd_version}"
     yield "through", _way(source)
+    if source.platform_version:
+        yield "platform", f"{source.driver} {source.platform_version}"
     yield "because", source.reason
     compacted = manifest.database.compact_revision
     yield (

@@ -23,6 +23,12 @@ class Driver(RestoreDriver, Protocol):
     @property
     def name(self) -> str: ...
 
+    @property
+    def pairs(self) -> bool:
+        """Whether `snapshot` makes the bundle of its node too, as a vendor's script does that saves both at one moment.
+        It keeps the bundle in its step's directory; `bundle` sends it from there, by the variables `kept` (the step's
+        key) and `snapshot_sha256`. Such a `snapshot` also understands `force` ("1"). Other nodes send no bundle."""
+
     def survey(self) -> Command:
         """Files, flags, tools, disk and clock of a node; touches nothing."""
 

@@ -18,6 +18,11 @@ NODE_READY_S = 600
 SLACK_S = 60
 
 
+def vendor_backup_s(size: int) -> int:
+    """How long cluster-backup.sh may take: it may have to pull etcd's image, and writes as fast as the disk does."""
+    return 600 + 60 * max(1, -(-size // 1024**3))
+
+
 def snapshot_timeout_s(size: int) -> int:
     """Ten minutes per GiB, ten at least."""
     return 600 * max(1, -(-size // 1024**3))

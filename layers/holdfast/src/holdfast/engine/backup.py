@@ -6,6 +6,7 @@ same end.
 
 import hashlib
 from contextlib import closing
+from dataclasses import replace
 from datetime import datetime
 
 from holdfast import __version__
@@ -26,7 +27,7 @@ from holdfast.models.backup import Manifest, SnapshotObject, SnapshotSource
 from holdfast.models.cluster import ClusterSpec, NodeTransport
 from holdfast.models.plan import BackupPlan
 from holdfast.models.run import BackupRequest, BackupRun, BackupState, Pending, RunRecord
-from holdfast.planning.backup_plan import LEASE, plan_backup, refuse_on
+from holdfast.planning.backup_plan import LEASE, forced, plan_backup, refuse_on
 from holdfast.planning.naming import (
     MANIFEST,
     SNAPSHOT,
@@ -38,6 +39,10 @@ from holdfast.planning.naming import (
 )
 
 PLAN = "plan.json"
+_DIRTY = (
+    "it was forced and is possibly dirty: the cluster may have been changing, and nobody knows whether database and "
+    "static resources belong together; it is never counted as verified"
+)
 
 
 def start(
@@ -49,6 +54,8 @@ def start(
     and of planning/member_choice.py when the cluster is in no state to be backed up.
     """
     spec = services.clusters.get(request.cluster)
+    if request.force:
+        _refuse_force(spec)
     run = run_of_request(request, run_id, started_at)
     if pending is None:
         now = services.clock()
@@ -59,8 +66,10 @@ def start(
     seen = look_at(services, spec, run_id, pending)
     if isinstance(seen, Pending):
         return BackupState(run=run, pending=seen)
+    if request.force:
+        seen = replace(seen, findings=forced(seen.findings))
     refuse_on(seen.findings)
-    return store_plan(services, spec, run, seen)
+    return store_plan(services, spec, run, seen, force=request.force)
 
 
 def run_of_request(request: BackupRequest, run_id: str, started_at: datetime) -> BackupRun:
@@ -76,7 +85,9 @@ def open_run(services: Services, run: BackupRun) -> None:
     services.writer.abort_uploads(cluster_prefix(run.cluster_id))
 
 
-def store_plan(services: Services, spec: ClusterSpec, run: BackupRun, seen: Seen) -> BackupState:
+def store_plan(
+    services: Services, spec: ClusterSpec, run: BackupRun, seen: Seen, *, force: bool = False
+) -> BackupState:
     """The plan that is made of what was seen, and what the states after Started need of it."""
     plan = plan_backup(
         spec,
@@ -88,6 +99,7 @@ def store_plan(services: Services, spec: ClusterSpec, run: BackupRun, seen: Seen
         backup=run.backup_id,
         kind=run.kind,
         now=services.clock(),
+        force=force,
     )
     body = plan.model_dump_json(indent=2).encode()
     services.writer.put(run_key(spec.id, run.run_id, PLAN), body)
@@ -97,6 +109,15 @@ def store_plan(services: Services, spec: ClusterSpec, run: BackupRun, seen: Seen
         lock=spec.lock,
         plan_sha256=hashlib.sha256(body).hexdigest(),
     )
+
+
+def _refuse_force(spec: ClusterSpec) -> None:
+    if node_transport(spec.transport) is None or not driver_of(spec.driver).pairs:
+        raise RefusedError(
+            "force_unsupported",
+            f"a backup of {spec.id} checks nothing that could be passed over: {spec.driver} over {spec.transport.kind}",
+            hint="Run it without --force.",
+        )
 
 
 def _record(run: BackupRun) -> RunRecord:
@@ -225,8 +246,9 @@ def put_manifest(
         snapshot=snapshot,
         database=read_stored_head(services.reader, snapshot),
         bundles=state.bundles,
-        warnings=(*found, *state.notes),
+        warnings=(*found, *state.notes, *((_DIRTY,) if state.possibly_dirty else ())),
         plan_sha256=plan_sha256,
+        possibly_dirty=state.possibly_dirty,
     )
     body = manifest.model_dump_json(indent=2).encode()
     key = backup_key(run.cluster_id, run.backup_id, MANIFEST)
@@ -250,4 +272,11 @@ def _source(plan: BackupPlan) -> SnapshotSource:
         member_name=plan.member.name,
         node=plan.member.node,
         reason=plan.member.reason,
+        platform_version=_platform_version(plan),
     )
+
+
+def _platform_version(plan: BackupPlan) -> str:
+    """Every host asks an API server of the one cluster; some of them may not have been told."""
+    told = (survey.openshift.cluster for survey in plan.surveys if survey.openshift)
+    return next((cluster.version for cluster in told if cluster and cluster.version), "")

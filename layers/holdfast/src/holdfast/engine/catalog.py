@@ -122,6 +122,7 @@ def _entry(
         resources=known.resources if known else "",
         held=backup in catalog.held,
         accepted=backup in catalog.accepted,
+        possibly_dirty=known.possibly_dirty if known else False,
     )
 
 

@@ -130,6 +130,7 @@ def _sealed(manifest: Manifest) -> BackupEntry:
         size=manifest.snapshot.size,
         state="sealed",
         raw_size=manifest.snapshot.raw_size,
+        possibly_dirty=manifest.possibly_dirty,
     )
 
 

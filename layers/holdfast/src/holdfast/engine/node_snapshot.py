@@ -37,8 +37,9 @@ RENEWED = timedelta(minutes=4)
 # What another attempt mends: an upload that is gone, or that is not the one which the node filled, as when a function
 # began a second one because it did not live to tell of the first; and a compressor that is there and does not work.
 _MENDED = ("upload_gone", "object_size_mismatch", "node_compression_changed")
-# Between a failed attempt and the next one, seconds.
+# Between a failed attempt and the next one, seconds; a rollout takes minutes for each node.
 PAUSE_S = 10
+PAUSES_S = {"openshift_progressing": 270}
 
 
 def snapshot_by_node(
@@ -73,7 +74,10 @@ def snapshot_by_node(
             raise
         return work.begin_again(pending, error, now, compression=report.compression)
     notes = (*state.notes, *(f"{node}: {warning}" for warning in report.warnings))
-    return state.model_copy(update={"pending": None, "snapshot": snapshot, "notes": notes})
+    kept = pending.steps[0].key if plan.pair and not plan.keep_at else None
+    dirty = plan.force or report.possibly_dirty
+    changes = {"snapshot": snapshot, "kept": kept, "possibly_dirty": dirty, "notes": notes}
+    return state.model_copy(update={"pending": None, **changes})
 
 
 def _cluster_at(url: str) -> str:
@@ -113,6 +117,11 @@ class _Work:
         if step.attempt == ATTEMPTS:
             raise error
         again = self.begin(now, attempt=step.attempt + 1, compression=compression or pending.compression)
+        again = again.model_copy(update={"wait_s": PAUSES_S.get(error.code, PAUSE_S)})
+        if self._plan.pair:
+            # What it kept belongs to a snapshot that nobody takes any more.
+            anew = again.steps[0].model_copy(update={"replaces": step.key})
+            again = again.model_copy(update={"steps": (anew,)})
         notes = (*self._state.notes, f"attempt {step.attempt} on {step.node} failed: {error.code}: {error.message}")
         return self._state.model_copy(update={"pending": again, "notes": notes})
 
@@ -126,10 +135,9 @@ class _Work:
         if "exec" in self._transport.capabilities:
             self._save_by_exec()
         self._list_urls(key, upload_id)
-        wait = PAUSE_S if attempt > 1 else first_wait(plan.expected_bytes)
         return Pending(
             stage="snapshot",
-            wait_s=wait,
+            wait_s=first_wait(plan.expected_bytes),
             since=now,
             steps=(step,),
             upload_id=upload_id,
@@ -164,6 +172,8 @@ class _Work:
         url = self._services.grants.read_url(self._urls, expires_s=URL_LIFE_S)
         use = values_of(self._services.grants.url_use(self._urls))
         values = {**command.values, **use, "only_below": _cluster_at(url.get_secret_value())}
+        if plan.pair:
+            values |= {"force": "1" if plan.force else "", "keep_at": plan.keep_at or ""}
         return Command(command.script, values, {"plan_url": url}, command.timeout_s)
 
     def _saved(self, *, host: bool) -> str:

@@ -10,7 +10,12 @@ from holdfast.errors import HoldfastError, PermanentError, TransientError
 from holdfast.models.command import Command, CommandResult
 from holdfast.models.node import NodeStep, StepFailure
 from holdfast.models.words import plain
-from holdfast.planning import node_failures, openshift_member_failures, restore_failures
+from holdfast.planning import (
+    node_failures,
+    openshift_backup_failures,
+    openshift_member_failures,
+    restore_failures,
+)
 from holdfast.planning.naming import step_key
 from holdfast.transports.base import Running, Transport
 
@@ -22,7 +27,12 @@ MISSES = 3
 # two minutes to bring a command there.
 GRACE = timedelta(minutes=5)
 ATTEMPTS = 3
-_MEANINGS = node_failures.FAILURES | restore_failures.FAILURES | openshift_member_failures.FAILURES
+_MEANINGS = (
+    node_failures.FAILURES
+    | restore_failures.FAILURES
+    | openshift_backup_failures.FAILURES
+    | openshift_member_failures.FAILURES
+)
 # A look is a function's, which may take five minutes: a node that hangs can keep it for nearly two by itself.
 LOOK = timedelta(seconds=45)
 

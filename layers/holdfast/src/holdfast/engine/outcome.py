@@ -44,7 +44,7 @@ def finish(services: Services, run: BackupRun, warnings: tuple[str, ...] = ()) -
     """
     services.runs.progress(run.cluster_id, run.run_id, Progress(phase="Finished"))
     manifest, _ = load_manifest(services.reader, run.cluster_id, run.backup_id)
-    report = load_report(services.reader, run.cluster_id, run.backup_id)
+    report = None if manifest.possibly_dirty else load_report(services.reader, run.cluster_id, run.backup_id)
     notes = store_runbook(services, run)
     return _conclude(
         services,
@@ -63,15 +63,15 @@ def finish(services: Services, run: BackupRun, warnings: tuple[str, ...] = ()) -
     )
 
 
-def _figures(manifest: Manifest, report: VerificationReport) -> Figures:
+def _figures(manifest: Manifest, report: VerificationReport | None) -> Figures:
     snapshot = manifest.snapshot
     return Figures(
         raw_size=snapshot.raw_size,
         size=snapshot.size,
         snapshot_seconds=round((snapshot.finished_at - snapshot.started_at).total_seconds(), 3),
-        verify_seconds=report.seconds,
-        revision=report.database.head.revision,
-        live_keys=report.database.live_keys,
+        verify_seconds=report.seconds if report else 0.0,
+        revision=manifest.database.revision,
+        live_keys=report.database.live_keys if report else 0,
         sha256=snapshot.sha256,
     )
 

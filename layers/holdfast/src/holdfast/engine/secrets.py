@@ -37,6 +37,8 @@ CERTIFICATES = 64
 
 
 def nodes_with_secrets(plan: BackupPlan) -> tuple[str, ...]:
+    if plan.pair:
+        return (plan.member.node,)
     return tuple(survey.node for survey in plan.surveys if survey.bundle_paths)
 
 
@@ -46,7 +48,8 @@ def bundle_secrets(
     """One look at every node's bundle; starts them when `state.pending` is None.
 
     A node whose bundle cannot be had costs a warning, and so do all of them: a snapshot that came in well is worth more
-    than none, and the warnings say what it cannot do.
+    than none, and the warnings say what it cannot do. Of a pair either is worth nothing without the other: the error of
+    its bundle is the backup's.
     """
     now = services.clock()
     bundling = _Bundling(services, driver, plan, state)
@@ -67,11 +70,15 @@ def bundle_secrets(
                 waiting.append(bundling.step(node, now, attempt=steps[node].attempt + 1))
         except HoldfastError as error:
             errors[node] = error
+    if plan.pair and errors:
+        raise errors[plan.member.node]
     notes += [f"no secrets bundle of {node}: {error.code}: {error.message}" for node, error in sorted(errors.items())]
     if waiting:
         wait = next_wait((now - pending.since).total_seconds())
         changes = {"steps": tuple(waiting), "wait_s": wait, "bundles": tuple(bundles), "notes": tuple(notes)}
         return state.model_copy(update={"pending": pending.model_copy(update=changes)})
+    if state.kept:
+        notes += bundling.leave(transport, state.kept)
     if not bundles and errors:
         notes.append("no node sent a secrets bundle: the database alone does not bring back a lost control plane")
     done = tuple(sorted(bundles, key=lambda bundle: bundle.node))
@@ -101,6 +108,8 @@ class _Bundling:
         }
         secrets = {name: grants.put_url(key, expires_s=URL_LIFE_S) for name, key in urls.items()}
         values = {**command.values, **values_of(grants.url_use(urls["bundle_url"]))}
+        if self.state.kept and self.state.snapshot:
+            values |= {"kept": self.state.kept, "snapshot_sha256": self.state.snapshot.sha256}
         return Command(command.script, values, secrets, command.timeout_s)
 
     def arrived(self, node: str, report: BundleReport) -> SecretsBundle:
@@ -129,6 +138,15 @@ class _Bundling:
             certificates=read_certificates(certificates)[:CERTIFICATES],
             encryption_keys=report.encryption_keys,
         )
+
+    def leave(self, transport: Transport, kept: str) -> list[str]:
+        """The bundle has arrived: the copy that the snapshot's step kept goes."""
+        node = self.plan.member.node
+        try:
+            transport.cancel(node, kept)
+        except HoldfastError as error:
+            return [f"{node}: the copy of the static resources is still there: {error}"]
+        return []
 
     @staticmethod
     def notes_of(node: str, report: BundleReport) -> list[str]:

@@ -26,10 +26,19 @@ from holdfast.storage.base import ObjectReader
 type Clock = Callable[[], datetime]
 
 
-def verify(services: Services, run: BackupRun, work_dir: Path) -> VerificationReport:
-    """The state Verify."""
+# Sound, and yet nothing to count on.
+_DIRTY = "backup_possibly_dirty"
+
+
+def verify(services: Services, run: BackupRun, work_dir: Path) -> VerificationReport | None:
+    """The state Verify. None for a backup that is possibly dirty: it was read back, and its manifest says the rest."""
     enter(services, run, "Verify")
-    return verify_and_record(services, run.cluster_id, run.backup_id, work_dir=work_dir)
+    try:
+        return verify_and_record(services, run.cluster_id, run.backup_id, work_dir=work_dir)
+    except RefusedError as error:
+        if error.code != _DIRTY:
+            raise
+        return None
 
 
 def verify_and_record(
@@ -43,7 +52,8 @@ def verify_and_record(
     """Damage is recorded beside the backup before the error leaves; then the backup no longer counts as one.
 
     The first report of a sound backup stands: a later one differs from it in the time that it names and nothing else.
-    The catalogue is told either way.
+    The catalogue is told either way. RefusedError `backup_possibly_dirty` for one that was forced, when it was read
+    back and is sound: nothing is recorded, as reading cannot tell whether database and files belong together.
     """
     try:
         report = verify_backup(
@@ -58,6 +68,13 @@ def verify_and_record(
     except DamagedError as error:
         _record_damage(services, cluster_id, backup, error)
         raise
+    manifest, _ = load_manifest(services.reader, cluster_id, backup)
+    if manifest.possibly_dirty:
+        raise RefusedError(
+            _DIRTY,
+            f"{backup} can be read whole, and is possibly dirty: it was forced, and the cluster may have been changing",
+            hint=f"holdfast backup run {cluster_id} makes one that can be verified, when no rollout is in progress.",
+        )
     body = report.model_dump_json(indent=2).encode()
     try:
         services.writer.put_if_absent(backup_key(cluster_id, backup, VERIFIED), body)

@@ -129,7 +129,7 @@ class BackupEntry(Model):
     `raw_size` is the database with its trailer, known from Seal on. `live_keys` and `resources` are what the
     verification found, 0 and "" before it: keys alive, and six hex digits over the names of the resources that have any
     (`planning/suspicion.py: resources_digest`). `held` keeps it from retention; `accepted` says that a person has
-    looked at a suspicious content and meant it.
+    looked at a suspicious content and meant it. `possibly_dirty` is the manifest's.
     """
 
     cluster_id: ClusterId
@@ -143,3 +143,4 @@ class BackupEntry(Model):
     resources: str = ""
     held: bool = False
     accepted: bool = False
+    possibly_dirty: bool = False

@@ -4,7 +4,7 @@ from typing import Literal
 
 from holdfast.models.backup import TransportKind
 from holdfast.models.base import BackupId, ClusterId, Model, RunId, Utc
-from holdfast.models.node import NodeSurvey
+from holdfast.models.node import NodePath, NodeSurvey
 
 
 class Finding(Model):
@@ -51,7 +51,8 @@ class BackupPlan(Model):
     """Everything that the later phases of a backup need to know. `expected_bytes` is the size of the database file as
     the chosen member reports it; `part_bytes` the size of one multipart part. `surveys` are the nodes as they were
     found, empty where no command runs on a node. `force` is the request's. `pair`: the command that takes the snapshot
-    makes the bundle of its node as well, and the two are kept together."""
+    makes the bundle of its node as well, and the two are kept together. `keep_at` is where that bundle stays on its
+    node, when nobody sends it anywhere."""
 
     cluster_id: ClusterId
     run_id: RunId
@@ -67,5 +68,6 @@ class BackupPlan(Model):
     surveys: tuple[NodeSurvey, ...] = ()
     force: bool = False
     pair: bool = False
+    keep_at: NodePath | None = None
     findings: tuple[Finding, ...]
     phases: tuple[Phase, ...]

@@ -10,10 +10,20 @@ def script(name: str) -> str:
     return resources.files(__name__).joinpath(f"{name}.sh").read_text(encoding="utf-8")
 
 
+# What goes between the functions of every program and the program itself.
+_SHARED = {
+    "snapshot": ("sending",),
+    "bundle": ("certificates",),
+    "openshift_backup": ("openshift", "sending"),
+    "openshift_bundle": ("certificates",),
+}
+
+
 @cache
 def program(name: str) -> str:
     """A script with the functions in front that it shares with others: what a `Command` carries."""
-    return script("common") + script("containers") + script(name)
+    shared = ("common", "containers", *_SHARED.get(name, ()))
+    return "".join(script(each) for each in (*shared, name))
 
 
 @cache

@@ -1,6 +1,7 @@
 # shellcheck shell=sh disable=SC2154 # the variables are set before this text
 # Pack what a restore of this node needs beside the database, and send it to a presigned URL; and the public certificates
-# in it to another. Needs common.sh. Nothing of the node is changed: root reads, whatever the modes are.
+# in it to another. Needs common.sh and
+# certificates.sh. Nothing of the node is changed: root reads, whatever the modes are.
 #
 # Variables: paths (absolute, one per line), encryption_config (a path, or empty); secrets: bundle_url, certificates_url.
 LARGEST_PUT=5000000000
@@ -89,32 +90,6 @@ pack() { # PATHS into work/bundle
 	elif [ "$status" != 0 ]; then
 		failed "$status" work/tar node_tool_failed tar
 	fi
-}
-
-only_certificates() { # whole blocks with nothing but base64 in them; whatever else the text holds stays out
-	awk '
-		{ sub(/\r$/, "") }
-		/^-----BEGIN CERTIFICATE-----$/ { block = $0 "\n"; next }
-		block != "" && /^-----END CERTIFICATE-----$/ { printf "%s%s\n", block, $0; block = ""; next }
-		block != "" && /^[A-Za-z0-9+\/=]+$/ { block = block $0 "\n"; next }
-		{ block = "" }
-	'
-}
-
-kubeconfig_certificates() { # FILE
-	sed -n -e 's/^[-[:space:]]*client-certificate-data:[[:space:]]*//p' "$1" | tr -d "\"'\r\t " | while IFS= read -r data; do
-		printf '%s\n' "$data" | from_base64 2>/dev/null | only_certificates
-	done
-}
-
-certificates() { # PATHS
-	find "$@" -type f \( -name '*.crt' -o -name '*.pem' -o -name '*.conf' \) | sort -u | while IFS= read -r path; do
-		case $path in
-		*.conf) kubeconfig_certificates "$path" >work/found ;;
-		*) only_certificates <"$path" >work/found ;;
-		esac
-		[ ! -s work/found ] || { printf '# %s\n' "$path" && cat work/found; }
-	done
 }
 
 trap clean EXIT

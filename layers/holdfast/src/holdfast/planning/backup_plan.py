@@ -2,6 +2,7 @@
 
 from datetime import datetime, timedelta
 
+from holdfast.drivers.registry import driver_of
 from holdfast.drivers.timeouts import snapshot_timeout_s
 from holdfast.errors import RefusedError, TransientError
 from holdfast.models.backup import Kind
@@ -16,6 +17,8 @@ from holdfast.planning.retention_words import sentence
 # Longer than the state machine may run (its TimeoutSeconds; a test compares the two), so that a lease never expires
 # under a live run.
 LEASE = timedelta(hours=2)
+# Refusals that a forced backup passes over, as the vendor's own check does.
+FORCED = frozenset({"openshift_progressing", "openshift_operators_unknown"})
 
 
 def plan_backup(
@@ -29,9 +32,11 @@ def plan_backup(
     backup: str,
     kind: Kind,
     now: datetime,
+    force: bool = False,
 ) -> BackupPlan:
     """`member` is the chosen one; `surveys` are the nodes, where commands run on nodes."""
     size = next(status.db_size for status in facts.statuses if status.endpoint == member.endpoint)
+    pair = bool(member.node) and driver_of(spec.driver).pairs
     return BackupPlan(
         cluster_id=spec.id,
         run_id=run_id,
@@ -45,8 +50,17 @@ def plan_backup(
         expected_bytes=size,
         part_bytes=node_part_size(size) if surveys else part_size(size),
         surveys=surveys,
+        force=force,
+        pair=pair,
         findings=findings,
-        phases=backup_phases(spec, backup, member, size, surveys),
+        phases=backup_phases(spec, backup, member, size, surveys, pair=pair),
+    )
+
+
+def forced(findings: tuple[Finding, ...]) -> tuple[Finding, ...]:
+    """What a forced backup does not refuse: that the cluster changes just now."""
+    return tuple(
+        finding.model_copy(update={"level": "warn"}) if finding.code in FORCED else finding for finding in findings
     )
 
 
@@ -59,13 +73,21 @@ def refuse_on(findings: tuple[Finding, ...]) -> None:
 
 
 def backup_phases(
-    spec: ClusterSpec, backup: str, member: MemberChoice, size: int, surveys: tuple[NodeSurvey, ...] = ()
+    spec: ClusterSpec,
+    backup: str,
+    member: MemberChoice,
+    size: int,
+    surveys: tuple[NodeSurvey, ...] = (),
+    *,
+    pair: bool = False,
 ) -> tuple[Phase, ...]:
-    """The table of contents of a backup: over the direct path, or through nodes."""
+    """The table of contents of a backup: over the direct path, or through nodes; `pair` as in BackupPlan."""
     by_node = bool(member.node)
     snapshot = backup_key(spec.id, backup, SNAPSHOT)
     taken = _node_snapshot(spec, member, size) if by_node else _stream(member, snapshot, size)
     bundles = tuple(_bundle(spec, survey, backup) for survey in surveys if survey.bundle_paths)
+    if pair:
+        taken, bundles = _pair(spec, member, size), (_kept_bundle(spec, member, backup),)
     phases = (
         Phase(name="Started", steps=(_survey(surveys), _choose(member)) if by_node else (_choose(member),)),
         Phase(name="Snapshot", steps=(taken,)),
@@ -112,6 +134,32 @@ def _bundle(spec: ClusterSpec, survey: NodeSurvey, backup: str) -> Step:
         timeout_s=300,
         idempotent=True,
         undo="remove the object",
+    )
+
+
+def _pair(spec: ClusterSpec, member: MemberChoice, size: int) -> Step:
+    return Step(
+        name="snapshot by script",
+        where=member.node,
+        action=f"the vendor's script saves the database of {member.endpoint} (about {size} bytes) and the static "
+        f"resources over {spec.transport.kind}; check both, compress and send the database to presigned URLs, keep the "
+        "other",
+        done_when="the script said that it saved, there is one pair of one moment, and its database has arrived whole",
+        timeout_s=snapshot_timeout_s(size),
+        idempotent=True,
+        undo="stop the step, which removes the pair; abort the multipart upload",
+    )
+
+
+def _kept_bundle(spec: ClusterSpec, member: MemberChoice, backup: str) -> Step:
+    return Step(
+        name="send static resources",
+        where=member.node,
+        action=f"the archive of the same moment, byte for byte, to {bundle_key(spec.id, backup, member.node)}",
+        done_when="the secrets bucket has the object with the size that the node sent; the node's copy is removed",
+        timeout_s=300,
+        idempotent=True,
+        undo="remove the object, and the copy on the node",
     )
 
 

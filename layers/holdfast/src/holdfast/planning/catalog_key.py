@@ -4,8 +4,9 @@
     <cluster>/catalog/<backup>.hold                                                a person keeps it from retention
     <cluster>/catalog/<backup>.accept                                              a person has looked at its content
 
-Sizes are bytes, `resources` is the digest of `planning/suspicion.py` or "-". A backup that was verified after it was
-sealed has two names until Retain removes the one that tells less.
+Sizes are bytes, `resources` is the digest of `planning/suspicion.py` or "-"; of a backup that is possibly dirty, which
+is never verified, it is "dirty". A backup that was verified after it was sealed has two names until Retain removes the
+one that tells less.
 """
 
 import re
@@ -18,9 +19,10 @@ from holdfast.planning.naming import parse_backup_id
 
 # In the order in which one beats the other. Damage is final: what was unreadable once is trusted by nobody again.
 _LETTERS: dict[str, State] = {"s": "sealed", "v": "verified", "d": "damaged"}
+_DIRTY = "dirty"
 _RANKS = {state: rank for rank, state in enumerate(_LETTERS.values())}
 _NUMBER = r"(0|[1-9][0-9]{0,14})"
-_NAME = re.compile(rf"([0-9A-Za-z-]+)\.([svd])\.{_NUMBER}\.{_NUMBER}\.{_NUMBER}\.(-|[0-9a-f]{{6}})")
+_NAME = re.compile(rf"([0-9A-Za-z-]+)\.([svd])\.{_NUMBER}\.{_NUMBER}\.{_NUMBER}\.(-|dirty|[0-9a-f]{{6}})")
 _HOLD, _ACCEPT = "hold", "accept"
 
 
@@ -56,7 +58,8 @@ def accept_key(cluster_id: str, backup: str) -> str:
 def catalog_key(entry: BackupEntry) -> str:
     """The name that tells this entry, but for its markers. An unsealed one has none: it is no backup."""
     letter = next(letter for letter, state in _LETTERS.items() if state == entry.state)
-    figures = f"{entry.size}.{entry.raw_size}.{entry.live_keys}.{entry.resources or '-'}"
+    resources = _DIRTY if entry.possibly_dirty else entry.resources or "-"
+    figures = f"{entry.size}.{entry.raw_size}.{entry.live_keys}.{resources}"
     return f"{names_prefix(entry.cluster_id, entry.backup_id)}{letter}.{figures}"
 
 
@@ -109,9 +112,10 @@ def _entry(cluster_id: str, name: str) -> BackupEntry | None:
         taken_at=taken_at,
         size=int(told[3]),
         state=_LETTERS[told[2]],
+        possibly_dirty=told[6] == _DIRTY,
         raw_size=int(told[4]),
         live_keys=int(told[5]),
-        resources="" if told[6] == "-" else told[6],
+        resources="" if told[6] in ("-", _DIRTY) else told[6],
     )
 
 

@@ -23,6 +23,7 @@ from holdfast.models.restore import RestoreFacts, RestoreStep
 @dataclass(frozen=True)
 class KubeadmDriver:
     name: str = "kubeadm"
+    pairs: bool = False
 
     def survey(self) -> Command:
         return Command(node.survey("survey"), {"tool_names": " ".join(TOOLS)}, timeout_s=SURVEY_S)

@@ -8,8 +8,15 @@ from holdfast.drivers import etcdctl
 from holdfast.drivers.openshift.findings import node_findings
 from holdfast.drivers.openshift.survey import read_survey
 from holdfast.drivers.restore import ReplaceTask, RestoreTask
-from holdfast.drivers.timeouts import OPENSHIFT_SURVEY_S, QUESTIONS_S, RESTORE_FACTS_S
-from holdfast.errors import RefusedError
+from holdfast.drivers.timeouts import (
+    BUNDLE_S,
+    OPENSHIFT_SURVEY_S,
+    QUESTIONS_S,
+    RESTORE_FACTS_S,
+    snapshot_timeout_s,
+    vendor_backup_s,
+)
+from holdfast.errors import PermanentError, RefusedError
 from holdfast.facts.openshift_host import DATA_DIR, MANIFESTS
 from holdfast.models.command import Command, CommandResult
 from holdfast.models.etcd import EtcdFacts
@@ -22,6 +29,7 @@ from holdfast.models.restore import PodFile, RestoreFacts, RestoreStep
 @dataclass(frozen=True)
 class OpenShiftDriver:
     name: str = "openshift"
+    pairs: bool = True
 
     def survey(self) -> Command:
         values = {"tool_names": " ".join(TOOLS), "limit_s": str(QUESTIONS_S)}
@@ -46,18 +54,31 @@ class OpenShiftDriver:
         return node_findings(surveys, facts, now)
 
     def snapshot(self, survey: NodeSurvey, *, member_id: str, expected_bytes: int, part_bytes: int) -> Command:
-        del member_id, expected_bytes, part_bytes
-        raise _unsupported(survey.node)
+        """cluster-backup.sh, under a deadline of its own within the step's."""
+        if survey.etcd is None:
+            raise PermanentError("no_etcd_here", f"{survey.node} runs no etcd member that can be asked")
+        vendor_s = vendor_backup_s(expected_bytes)
+        values = etcdctl.access(survey.etcd) | {
+            "member_id": str(int(member_id, 16)),
+            "expected_bytes": str(expected_bytes),
+            "part_bytes": str(part_bytes),
+            "vendor_s": str(vendor_s),
+        }
+        timeout_s = vendor_s + snapshot_timeout_s(expected_bytes)
+        return Command(node.program("openshift_backup"), values, timeout_s=timeout_s)
 
     def save_argv(self, layout: EtcdLayout, path: str) -> tuple[str, ...]:
-        return etcdctl.argv(layout, "snapshot", "save", path)
+        del layout, path
+        raise _needs_a_shell()
 
     def ship(self, survey: NodeSurvey, path: str, *, expected_bytes: int, part_bytes: int) -> Command:
-        del path, expected_bytes, part_bytes
-        raise _unsupported(survey.node)
+        del survey, path, expected_bytes, part_bytes
+        raise _needs_a_shell()
 
     def bundle(self, survey: NodeSurvey) -> Command:
-        raise _unsupported(survey.node)
+        """What `snapshot` kept: the host's other files are not asked for."""
+        del survey
+        return Command(node.program("openshift_bundle"), timeout_s=BUNDLE_S)
 
     def restore_facts(self, survey: NodeSurvey) -> Command:
         """Manifests there are JSON as well as YAML, and hold no flags that a shell could read: only what lies on disks,
@@ -93,6 +114,14 @@ class OpenShiftDriver:
 
     def replace_steps(self, task: ReplaceTask) -> tuple[RestoreStep, ...]:
         raise _unsupported(task.node.node)
+
+
+def _needs_a_shell() -> RefusedError:
+    return RefusedError(
+        "openshift_needs_hosts",
+        "cluster-backup.sh runs on a host, and this transport runs programs in containers alone",
+        hint="Use ssh, or the transport kubernetes with `via: pod`.",
+    )
 
 
 def _unsupported(where: str) -> RefusedError:

@@ -35,6 +35,8 @@ _OURS = (
     "signing_unavailable",
     "storage_unavailable",
 )
+# Where changes put aside what they replace (node/restore.sh).
+_OLD = "/var/lib/holdfast-old"
 
 
 class Emergency(Model):
@@ -57,7 +59,7 @@ def emergency_plan(
         chosen = choose_member(seen.etcd, cannot)
     except RefusedError as error:
         return EndpointFailure.of("", error)
-    return plan_backup(
+    plan = plan_backup(
         spec,
         seen.etcd,
         chosen.model_copy(update={"node": seen.nodes[chosen.member_id]}),
@@ -67,7 +69,11 @@ def emergency_plan(
         backup=backup_id(run.started_at, "manual", f"{run.run_id} emergency"),
         kind="manual",
         now=services.clock(),
+        # No rollout that hangs, and no API that is down, shall keep a sick cluster from it.
+        force=driver_of(spec.driver).pairs,
     )
+    # Whoever starts a restore may not write into the secrets bucket; the node has all of that anyway.
+    return plan.model_copy(update={"keep_at": f"{_OLD}/{run.run_id}/emergency"}) if plan.pair else plan
 
 
 def begin(services: Services, run: ChangeRun, made: Emergency) -> BackupState:
