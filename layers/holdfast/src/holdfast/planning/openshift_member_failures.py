@@ -16,7 +16,6 @@ _PERMANENT: dict[str, str] = {
     "member_not_joined": "`oc get pods -n openshift-etcd` and `oc logs -n openshift-etcd-operator deploy/etcd-operator`"
     f" say why. A member that crashes on old data is replaced by a run of its own; otherwise mend it, {_RESUME}",
     "members_not_settled": f"`oc get etcd cluster -o yaml` says what its operator waits for; mend it, {_RESUME}",
-    "openshift_api_silent": f"`crictl ps -a --name kube-apiserver` there says whether it runs; mend it, {_RESUME}",
     "openshift_machine_not_ready": f"{_DESCRIBE}, and `oc get csr` what a new node waits for; mend it, {_RESUME}",
     "openshift_machine_refused": f"The message has the API's own words; mend it, {_RESUME}",
     "openshift_machine_stays": f"{_DESCRIBE}. A host that is gone for good: take the finalizer "
