@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from typing import Literal
 from urllib.parse import urlsplit
 
+from holdfast.drivers.openshift.findings import told_cluster
 from holdfast.models.cluster import ClusterSpec, SshTransport
 from holdfast.models.openshift import ClusterNode, EtcdPod, Machine, OpenShiftCluster
 from holdfast.planning.quorum import healthy_voters, tally
@@ -49,9 +50,8 @@ class Diagnosis:
 
 
 def cluster_seen(seen: RestoreSeen) -> OpenShiftCluster | None:
-    """What the API told the first host that it told anything; one with fewer unanswered questions goes before."""
-    told = [each.openshift.cluster for each in seen.surveys if each.openshift and each.openshift.cluster]
-    return min(told, key=lambda cluster: len(cluster.unanswered), default=None)
+    """What the API told that host which it told most."""
+    return told_cluster(seen.surveys)
 
 
 def kubernetes_name(spec: ClusterSpec, seen: RestoreSeen, node: str) -> str:

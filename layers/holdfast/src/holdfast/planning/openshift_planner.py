@@ -8,6 +8,7 @@ from holdfast.models.cluster import ClusterSpec
 from holdfast.models.plan import Finding
 from holdfast.models.restore import ChangeRequest, RestorePlan
 from holdfast.planning.openshift_replace import openshift_replacement_findings
+from holdfast.planning.openshift_replace_plan import plan_openshift_replacement
 from holdfast.planning.openshift_restore_findings import openshift_restore_findings, quorum_findings
 from holdfast.planning.openshift_restore_plan import plan_openshift_restore, plan_quorum_restore
 from holdfast.planning.restore_seen import ChosenBackup, RestoreSeen
@@ -40,6 +41,10 @@ class OpenShiftPlanner:
         findings: tuple[Finding, ...],
         now: datetime,
     ) -> RestorePlan:
+        if request.replace:
+            return plan_openshift_replacement(
+                spec, seen, request.replace, request, run_id=run_id, emergency=emergency, findings=findings, now=now
+            )
         if request.quorum:
             return plan_quorum_restore(
                 spec, seen, request, run_id=run_id, emergency=emergency, findings=findings, now=now

@@ -15,7 +15,7 @@ from holdfast.planning.restore_node_checks import LOG_BYTES, unfinished
 from holdfast.planning.restore_seen import RestoreSeen, node_names
 
 # Two-node clusters have a third party that fences, and hosted control planes have their etcd elsewhere: the vendor has
-# other procedures for them. A single member is never replaced.
+# other procedures for them. A single member is never replaced. Releases before 4.8 do not tell, and have no others.
 TOPOLOGIES = ("HighlyAvailable", "HighlyAvailableArbiter")
 _RESTORE = (
     "Bring back more of the voting members. When none comes back: holdfast restore plan with --quorum from the data of "
@@ -85,11 +85,11 @@ def _silent() -> Iterator[Finding]:
 
 
 def _topology(cluster: OpenShiftCluster) -> Iterator[Finding]:
-    if cluster.topology not in TOPOLOGIES:
+    if cluster.topology and cluster.topology not in TOPOLOGIES:
         yield Finding(
             level="refuse",
-            code="topology_unsupported",
-            text=f"the control plane's topology is {cluster.topology or 'not told'}; members are replaced in "
+            code="openshift_topology_unsupported",
+            text=f"the control plane's topology is {cluster.topology}; members are replaced in "
             f"{' and '.join(TOPOLOGIES)}",
             hint="Follow the vendor's procedure for this topology.",
         )
@@ -180,7 +180,7 @@ def _outlook(cluster: OpenShiftCluster, diagnosis: Diagnosis) -> Iterator[Findin
     if cluster.guard_off:
         yield Finding(
             level="warn",
-            code="quorum_guard_off",
+            code="openshift_guard_off",
             text="etcd's operator is told already to accept an unsafe number of members",
             hint="Somebody left it so: it is set back at the end of this run.",
         )

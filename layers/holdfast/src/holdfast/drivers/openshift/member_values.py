@@ -3,16 +3,12 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from holdfast.drivers import etcdctl
 from holdfast.drivers.restore import TaskNode
-from holdfast.models.restore import NodeCommand
 
 # How the member's place is filled again. machine: a Machine is made of the old one's own manifest. machine-set: the
 # ControlPlaneMachineSet makes one when the old one is deleted. by-hand: a person brings the host back, as on bare metal
 # and where the user brought the hosts. same-node: the node is sound, its etcd is not.
 Way = Literal["machine", "machine-set", "by-hand", "same-node"]
-# On the file system of /var/lib/etcd, which a restart does not empty.
-KEEP = "/var/lib/holdfast-old"
 
 
 @dataclass(frozen=True)
@@ -41,27 +37,6 @@ class MemberTask:
     raw_size: int
     tallies: tuple[str, str]
     instructions: str = ""
-
-    @property
-    def keep(self) -> str:
-        """Where this run notes things on a host, and keeps what it moved away there."""
-        return f"{KEEP}/{self.run_id}"
-
-
-def on(node: TaskNode, *parts: dict[str, str]) -> NodeCommand:
-    values: dict[str, str] = {}
-    for part in parts:
-        values |= part
-    return NodeCommand(node=node.node, values=values)
-
-
-def limit(seconds: int) -> dict[str, str]:
-    return {"limit_s": str(seconds)}
-
-
-def access(node: TaskNode) -> dict[str, str]:
-    """How a host's own member is asked."""
-    return etcdctl.access(node.member) if node.member else {}
 
 
 def secrets(name: str) -> str:
