@@ -173,6 +173,15 @@ def test_the_history_of_the_longest_phase_stays_far_below_its_limit() -> None:
     assert many * (OF_A_TURN + OF_A_RETRY) < EVENTS / 2
 
 
+def test_a_step_that_says_what_it_does_all_the_time_is_not_looked_at_too_often() -> None:
+    passed = looks = 0
+    while passed < PHASE["TimeoutSeconds"]:
+        passed += next_wait(passed, speaks=True)
+        looks += 1
+    assert looks * OF_A_TURN == 729 * 9 == 6_561
+    assert looks * (OF_A_TURN + OF_A_RETRY) < EVENTS / 2
+
+
 def test_the_history_of_the_restore_itself_stays_far_below_its_limit() -> None:
     """Started waits for the nodes, for their facts and for the emergency backup, two hours each at the most; what
     follows are 10 states with at most 6 events each and 3 for each retry."""

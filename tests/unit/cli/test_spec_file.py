@@ -7,7 +7,7 @@ import pytest
 from holdfast.cli.spec_file import load_cluster_spec, parse_cluster_spec
 from holdfast.errors import InvalidInputError
 from holdfast.models.cluster import EtcdTransport
-from holdfast.planning.schedule import schedule_request
+from holdfast.planning.schedule import schedule_request, watch_request
 
 EXAMPLE = Path(__file__).parents[3] / "docs" / "examples" / "cluster.yaml"
 GOOD = """\
@@ -46,6 +46,15 @@ def test_the_example_of_the_documentation_is_valid_with_its_schedule() -> None:
 
     assert request is not None
     assert (spec.id, request.expression) == ("prod-frankfurt-1", "cron(0 0/6 * * ? *)")
+
+
+def test_the_example_for_openshift_is_valid_and_watched() -> None:
+    spec = load_cluster_spec(EXAMPLE.with_name("openshift.yaml"))
+    watch = watch_request(spec)
+
+    assert (spec.driver, spec.transport.kind) == ("openshift", "ssh")
+    assert watch is not None
+    assert watch.expression == "rate(1 hour)"
 
 
 def test_a_good_file_is_a_spec() -> None:

@@ -29,7 +29,7 @@ def test_looks_are_few(takes: int, most: int) -> None:
 
 
 def test_work_that_says_what_it_does_is_looked_at_more_often() -> None:
-    assert [next_wait(passed, speaks=True) for passed in (0, 10, 30, 31, 6_000)] == [SHORTEST_S, 5, 15, SPEAKING_S, 15]
+    assert [next_wait(passed, speaks=True) for passed in (0, 10, 60, 61, 6_000)] == [SHORTEST_S, 5, 30, SPEAKING_S, 30]
 
 
 def test_work_of_a_known_size_is_first_looked_at_when_it_may_be_done() -> None:

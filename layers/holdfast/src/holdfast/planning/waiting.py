@@ -5,7 +5,7 @@ each wait is half of what has passed already. The end is noticed late by a third
 """
 
 SHORTEST_S, LONGEST_S = 1, 60
-SPEAKING_S = 15
+SPEAKING_S = 30
 # What a node does in a second, saving, hashing, compressing and sending together: 54 MB of a database of 106 MB on two
 # cores that also ran three members and the store (bench/README.md).
 BYTES_PER_S = 50_000_000
