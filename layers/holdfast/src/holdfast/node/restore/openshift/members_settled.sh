@@ -18,7 +18,8 @@ is_settled() {
 	available=$said
 	condition EtcdMembersAvailable message || return 1
 	said="EtcdMembersAvailable is ${available:-not told}: $said"
-	[ "$available" = True ] || return 1
+	# It stays True while a quorum is left, and the message names who is unhealthy.
+	case $available:$said in *nhealthy*) return 1 ;; True:*) ;; *) return 1 ;; esac
 	condition NodeInstallerProgressing reason || return 1
 	reason=$said
 	condition NodeInstallerProgressing message || return 1
