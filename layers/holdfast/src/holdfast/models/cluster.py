@@ -229,6 +229,6 @@ class ClusterSpec(Model):
     @property
     def watched(self) -> VersionWatchSpec | None:
         """How the release is watched: unless the file says otherwise once an hour, wherever a backup can be restored
-        into the same release only. None where it is not."""
-        direct = self.transport.kind == "etcd" or getattr(self.transport, "via", "") == "port-forward"
-        return None if self.driver != "openshift" or direct else self.version_watch or VersionWatchSpec()
+        into the same release only. None where it is not: of the `kubernetes` transport only a pod reaches a host."""
+        on_hosts = self.transport.kind in ("ssh", "ssm") or getattr(self.transport, "via", "") == "pod"
+        return self.version_watch or VersionWatchSpec() if self.driver == "openshift" and on_hosts else None
