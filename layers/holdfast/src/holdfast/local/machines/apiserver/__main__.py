@@ -32,7 +32,9 @@ def main() -> None:
         flags["etcd-keyfile"],
     )
     grace_s = float(flags.get("node-monitor-grace-period", GRACE).removesuffix("s"))
-    resources = Resources(store, flags.get("etcd-prefix", "/registry").rstrip("/"), grace_s)
+    # Keys begin with a slash whether the flag has it or not.
+    prefix = "/" + flags.get("etcd-prefix", "/registry").strip("/")
+    resources = Resources(store, prefix, grace_s)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(flags["tls-cert-file"], flags["tls-private-key-file"])
     context.load_verify_locations(flags["client-ca-file"])

@@ -1,5 +1,6 @@
 """Control-plane hosts of one OpenShift cluster that are up, with a real etcd of as many members."""
 
+import contextlib
 import random
 import subprocess
 import tempfile
@@ -7,6 +8,7 @@ import uuid
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from datetime import timedelta
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -18,20 +20,20 @@ from holdfast.local.etcd_binaries import etcd_binary
 from holdfast.local.etcd_cluster import LocalEtcd
 from holdfast.local.etcd_writer import EtcdWriter
 from holdfast.local.machines.openshift.layout import (
+    LOCALHOST,
     Release,
     Signers,
     certificates,
     etcd_secrets,
     revision,
+    unrevisioned,
 )
 from holdfast.local.machines.openshift.machine import OpenShiftMachine
 from holdfast.local.machines.openshift.pods import COMPONENTS, DATA, Host
+from holdfast.local.machines.openshift.seed import FIRST_REVISION, seeded
 from holdfast.local.machines.waiting import wait_for
 from holdfast.local.pki import KeyPair
 from holdfast.models.credentials import EtcdTls
-
-# Of every component, when a cluster begins; a fresh installation has had some already.
-FIRST_REVISION = 3
 
 
 @dataclass
@@ -47,6 +49,7 @@ class OpenShiftCluster:
     folder: Path
     public_key: str
     options: dict[str, Any] = field(default_factory=dict)
+    installed: int = 0
 
     @property
     def hosts(self) -> tuple[Host, ...]:
@@ -73,15 +76,48 @@ class OpenShiftCluster:
         files, manifest = revision(self.release, self.signers, component, number, node.host, self.hosts, reason)
         if component == "etcd":
             files |= certificates(self.release, self.signers, self.secrets)
+        if component == "kube-apiserver" and not node.path(LOCALHOST).exists():
+            files |= unrevisioned(self.signers, node.host)
         node.hosts = self.hosts
         node.put(files)
         if component == "etcd":
             node.install_scripts()
         node.write_manifest(component, manifest)
 
+    def grow(self) -> str:
+        """One more host, as an installation leaves it; its name, which no host of this cluster ever had."""
+        network = self.hosts[0].address.rpartition(".")[0]
+        (host,) = new_hosts(1, network=network, first=self.installed)
+        self.installed += 1
+        self._boot(host, self.folder)
+        return host.name
+
+    def reinstall(self, name: str) -> None:
+        """The same name and address on an empty disk, as somebody does it by hand."""
+        host = self.node(name).host
+        self.drop(name)
+        self._boot(host, self.folder / f"again-{uuid.uuid4().hex[:6]}")
+
+    def drop(self, name: str) -> None:
+        """The host is gone for good, if there is one of that name."""
+        for node in self.nodes:
+            if node.name == name:
+                node.stop()
+        self.nodes = tuple(node for node in self.nodes if node.name != name)
+
+    def _boot(self, host: Host, folder: Path) -> None:
+        hosts = (*self.hosts, host)
+        made = OpenShiftMachine(
+            folder, host, hosts, self.release, self.signers, self.public_key, joined=False, **self.options
+        )
+        made.start()
+        self.nodes = (*self.nodes, made)
+
     def stop(self) -> None:
         for node in self.nodes:
-            node.stop()
+            # One that an operator booted has ended with it.
+            with contextlib.suppress(ProcessLookupError):
+                node.stop()
 
     def wait_until_healthy(self, *, members: int = 0, within_s: float = 60) -> None:
         """As many members, all of the hosts' unless told otherwise, with one leader."""
@@ -107,10 +143,13 @@ def openshift_machines(
     snapshot: bytes | None = None,
     encryption: bytes | None = None,
     components: tuple[str, ...] = COMPONENTS,
+    platform: str = "AWS",
+    age: timedelta = timedelta(days=9),
     **options: Any,
 ) -> Iterator[OpenShiftCluster]:
     """Hosts master-0, master-1, ... that are up, with the raw database `snapshot` in their etcd, or an empty one, and
-    static pods of these components. `options` are OpenShiftMachine's."""
+    static pods of these components. Objects of the API are as they were made `age` ago, without a Machine API where
+    the platform is "None". `options` are OpenShiftMachine's."""
     release, signers, hosts = Release(version), Signers(encryption), new_hosts(members)
     secrets: dict[str, KeyPair] = {}
     for host in hosts:
@@ -118,7 +157,7 @@ def openshift_machines(
     nodes = tuple(OpenShiftMachine(folder, host, hosts, release, signers, public_key, **options) for host in hosts)
     own = signers.etcd.issue_client()
     tls = EtcdTls.model_validate({"ca": signers.etcd.certificate, "cert": own.certificate, "key": own.key})
-    cluster = OpenShiftCluster(nodes, release, signers, secrets, tls, folder, public_key, options)
+    cluster = OpenShiftCluster(nodes, release, signers, secrets, tls, folder, public_key, options, members)
     _restore(folder, nodes, snapshot or _empty())
     for node in nodes:
         for component in components:
@@ -130,6 +169,8 @@ def openshift_machines(
         for node in nodes:
             node.wait_until_up()
         cluster.wait_until_healthy()
+        known = seeded(version, hosts, secrets, platform=platform, age=age, encrypted=encryption is not None)
+        cluster.writer().put_many(known)
         yield cluster
 
 

@@ -33,6 +33,7 @@ MANIFESTS = "/etc/kubernetes/manifests"
 SCRIPTS = f"{ETCD_CERTS}/configmaps/etcd-scripts"
 LOCALHOST = f"{API_CERTS}/secrets/node-kubeconfigs/localhost.kubeconfig"
 KUBELET_CLIENT = "/var/lib/kubelet/pki/kubelet-client-current.pem"
+KUBELET_SERVING = "/var/lib/kubelet/pki/kubelet-server-current.pem"
 KUBELET_CA = "/etc/kubernetes/kubelet-ca.crt"
 BOOTSTRAP = "/etc/kubernetes/kubelet-bootstrap.pem"
 BOOTSTRAPPER = "system:serviceaccount:openshift-machine-config-operator:node-bootstrapper"
@@ -157,7 +158,8 @@ def kubelet_files(signers: Signers, host: Host, *, joined: bool) -> dict[str, st
     found = {KUBELET_CA: signers.kubernetes.certificate, BOOTSTRAP: asking.certificate + asking.key}
     if joined:
         own = signers.kubernetes.issue_client(f"system:node:{host.name}", group="system:nodes")
-        found[KUBELET_CLIENT] = own.certificate + own.key
+        serving = signers.kubernetes.issue_member(f"system:node:{host.name}", address=host.address)
+        found |= {KUBELET_CLIENT: own.certificate + own.key, KUBELET_SERVING: serving.certificate + serving.key}
     return found
 
 

@@ -1,69 +1,20 @@
 """What a kubelet tells the API server: its node, its lease, and the pods that its manifests are.
 
-Every second, through the first API server that answers: a real one goes through the load balancer of the cluster.
+Twice a second, through the first API server that answers: a real one goes through the load balancer of the cluster.
 """
 
 import http.client
-import json
-import ssl
 import threading
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
-CA = "/etc/kubernetes/kubelet-ca.crt"
-CLIENT = Path("/var/lib/kubelet/pki/kubelet-client-current.pem")
-API_PORT = 6443
-PERIOD_S = 1.0
+from holdfast.local.machines.openshift.asking import BOOTSTRAP, CLIENT, SERVING, certify
+from holdfast.local.machines.openshift.kubelet_api import Api, AwayError
+
+PERIOD_S = 0.5
 _LEASES = "/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases"
-
-
-class AwayError(Exception):
-    """No API server answers."""
-
-
-class Api:
-    """Asked with one connection, kept while it works."""
-
-    def __init__(self, servers: list[str], certificate: Path) -> None:
-        self._servers, self._certificate = servers, certificate
-        self._kept: http.client.HTTPSConnection | None = None
-
-    def ask(self, method: str, path: str, body: dict[str, Any] | None = None) -> tuple[int, dict[str, Any]]:
-        """The status and the object. AwayError when nobody answers; a 5xx of one is a reason to ask the next."""
-        for connection in ([self._kept] if self._kept else []) + [self._connection(each) for each in self._servers]:
-            try:
-                text = json.dumps(body) if body is not None else None
-                connection.request(method, path, text, {"Content-Type": "application/json"})
-                answer = connection.getresponse()
-                read = answer.read()
-            except (OSError, http.client.HTTPException):
-                connection.close()
-                continue
-            if answer.status >= http.HTTPStatus.INTERNAL_SERVER_ERROR:
-                connection.close()
-                continue
-            self._kept = connection
-            return answer.status, json.loads(read) if read.startswith(b"{") else {}
-        self._kept = None
-        raise AwayError
-
-    def store(self, collection: str, value: dict[str, Any], *, status: bool = False) -> None:
-        """Replaced whatever is there, or made; with `status`, by the subresource too."""
-        path = f"{collection}/{value['metadata']['name']}"
-        found, _ = self.ask("PUT", path, value)
-        if found == http.HTTPStatus.NOT_FOUND:
-            self.ask("POST", collection, value)
-        if status:
-            self.ask("PUT", f"{path}/status", value)
-
-    def _connection(self, server: str) -> http.client.HTTPSConnection:
-        context = ssl.create_default_context(cafile=CA)
-        context.verify_flags &= ~ssl.VERIFY_X509_STRICT  # authorities of a test cluster name no key
-        context.load_cert_chain(self._certificate)
-        return http.client.HTTPSConnection(server, API_PORT, timeout=3, context=context)
 
 
 class Told(threading.Thread):
@@ -78,13 +29,16 @@ class Told(threading.Thread):
             time.sleep(max(0.0, began + PERIOD_S - time.monotonic()))
             began = time.monotonic()
             try:
-                if not CLIENT.exists():
-                    continue
-                self._tell(api)
+                if CLIENT.exists():
+                    self._tell(api)
+                else:
+                    certify(Api(self._servers, BOOTSTRAP), self.node, self.address, CLIENT)
             except (AwayError, OSError, ValueError):
                 continue
 
     def _tell(self, api: Api) -> None:
+        if not SERVING.exists():
+            certify(api, self.node, self.address, SERVING)
         if api.ask("GET", f"/api/v1/nodes/{self.node}")[0] == http.HTTPStatus.NOT_FOUND:
             api.ask("POST", "/api/v1/nodes", self._node())
         now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
