@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import pytest
 
-from builders.doubled_nodes import DoubledNodes, failure, nodes_spec
+from builders.doubled_nodes import DoubledNodes, failure, node_names, nodes_spec
 from builders.doubled_runs import CLUSTER, RUN, left, manifest_of, run, states, three, through, timed
 from builders.machine import BackupMachine, Killed
 from builders.services import START, MemoryServices, services_with
@@ -127,3 +127,17 @@ def test_neither_states_nor_records_nor_objects_hold_a_url_and_states_stay_small
     texts += [outcome.model_dump_json(), services.runs.get(CLUSTER, RUN).model_dump_json()]
     texts += [stored.body.decode("latin-1") for stored in services.bucket.objects.values()]
     assert not [text[:200] for text in texts if "memory://" in text]
+
+
+def test_what_the_chosen_node_says_of_its_snapshot_is_in_the_runs_record() -> None:
+    services, nodes = three()
+    through(nodes, looks=3).says = dict.fromkeys(node_names(3), "Snapshot saved at ./work/pair")
+    heard: list[tuple[str, dict[str, str]]] = []
+
+    def listen(_seconds: int) -> None:
+        progress = services.runs.get(CLUSTER, RUN).progress
+        heard.append((progress.phase, progress.said))
+
+    outcome = run(services, on_wait=listen)
+    chosen = manifest_of(services, outcome).source.node
+    assert ("Snapshot", {chosen: "Snapshot saved at ./work/pair"}) in heard

@@ -48,3 +48,12 @@ def test_the_bar_shows_bytes_on_a_terminal_and_nothing_elsewhere() -> None:
         with byte_bar(screen, "reading back", 1000) as progress:
             progress(1000)
         assert ("reading back" in written.getvalue()) is terminal
+
+
+def test_what_a_node_says_before_it_sends_stands_where_the_bar_will_be() -> None:
+    saying = Progress(phase="Snapshot", total=100, said={"m1": "Snapshot saved at ./work/pair"})
+    seen = observation("Started", "Snapshot", progress=saying)
+    assert any("m1 says: Snapshot saved at ./work/pair" in line for line in shown(observation("Started"), seen))
+    written = io.StringIO()
+    show_run(Console(file=written, width=120, color_system=None), [observation("Started"), seen])
+    assert "Snapshot m1 says: Snapshot saved at ./work/pair" in written.getvalue()

@@ -62,9 +62,13 @@ def _news(seen: Observation, said: str) -> Iterator[str]:
     line = seen.phase
     progress = seen.progress
     if progress is not None and not seen.ended:
-        line += f" {percentage(progress)} % of {human_bytes(progress.total)}"
+        line += f" {words_of(progress) or f'{percentage(progress)} % of {human_bytes(progress.total)}'}"
     if line and line != said and not (seen.ended and before == seen.phase):
         yield line
+
+
+def words_of(progress: "Progress") -> str:
+    return "; ".join(f"{node} says: {words}" for node, words in progress.said.items())
 
 
 def percentage(progress: "Progress") -> int:
@@ -126,6 +130,8 @@ def _found(phase: str, outcome: "Outcome | None") -> str:
 def _bar(progress: "Progress | None") -> RenderableType | None:
     if progress is None:
         return None
+    if words := words_of(progress):
+        return Text(words, style="dim")
     grid = Table.grid(padding=(0, 1))
     size = f"{human_bytes(progress.done)} of {human_bytes(progress.total)}"
     grid.add_row(

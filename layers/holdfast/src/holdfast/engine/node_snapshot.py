@@ -23,7 +23,7 @@ from holdfast.planning.naming import backup_key, backup_prefix, run_key, snapsho
 from holdfast.planning.parts import part_count
 from holdfast.planning.waiting import first_wait, next_wait
 from holdfast.storage.base import Completed
-from holdfast.transports.base import Transport
+from holdfast.transports.base import Running, Transport
 
 PHASE: Final = "Snapshot"
 # The list of presigned URLs of one upload; overwritten with nothing when it is no longer needed.
@@ -61,7 +61,7 @@ def snapshot_by_node(
         return work.begin_again(pending, error, now)
     if report is None:
         if node in looked.running:
-            work.report(looked.running[node].done)
+            work.report(looked.running[node])
         pending = work.renewed(pending, now)
         wait = pending.wait_s if state.pending is None else next_wait((now - pending.since).total_seconds())
         waiting = pending.model_copy(update={"steps": tuple(looked.waiting), "wait_s": wait})
@@ -195,9 +195,11 @@ class _Work:
             text = f"{self._survey.node}: etcdctl snapshot save ended with {result.exit_code}: {lines[-1][:300]}"
             raise PermanentError("node_snapshot_failed", text, hint="Look at the member's log and at its disk.")
 
-    def report(self, done: int) -> None:
-        run = self._state.run
-        ReportedProgress(self._services, run, PHASE, self._plan.expected_bytes).report(done)
+    def report(self, running: Running) -> None:
+        """What it says counts until it sends: from then on the figures tell more."""
+        said = {self._plan.member.node: running.said} if running.said and not running.done else {}
+        progress = ReportedProgress(self._services, self._state.run, PHASE, self._plan.expected_bytes)
+        progress.report(running.done, said)
 
     def complete(self, pending: Pending, report: SnapshotReport, now: datetime) -> SnapshotObject:
         """Make the object of the parts that the store has. Called again, it finds the object made."""

@@ -32,10 +32,11 @@ class ReportedProgress:
         self._services, self._run, self._phase, self._total = services, run, phase, total
         self._written_at: datetime | None = None
 
-    def report(self, done: int) -> None:
+    def report(self, done: int, said: dict[str, str] | None = None) -> None:
+        """`said` is what a node says of its work, by its name."""
         now = self._services.clock()
         if self._written_at is None or now - self._written_at >= EVERY:
             self._written_at = now
-            progress = Progress(phase=self._phase, done=done, total=max(self._total, done))
+            progress = Progress(phase=self._phase, done=done, total=max(self._total, done), said=said or {})
             with suppress(HoldfastError):
                 self._services.runs.progress(self._run.cluster_id, self._run.run_id, progress)
