@@ -57,6 +57,23 @@ def test_the_client_urls_of_a_pod_are_read_from_its_command_line(pod: dict[str, 
     assert (found.node, found.container.name, found.ready) == ("n1", "etcd", True)
 
 
+@pytest.mark.parametrize(
+    ("said", "urls"),
+    [
+        ("--advertise-client-urls=https://${NODE_m_0_ETCD_URL_HOST}:2379 \\\n --x", ("https://10.0.0.1:2379",)),
+        ('--advertise-client-urls="$CLIENT" --x', ("https://10.0.0.1:2379",)),
+        ("--advertise-client-urls=https://${NODE_m_1_IP}:2379", ()),
+    ],
+)
+def test_variables_of_openshifts_script_are_the_containers_own(said: str, urls: tuple[str, ...]) -> None:
+    pod = etcd("/bin/sh", "-c", f"exec nice -n -19 etcd \\\n {said}", namespace="openshift-etcd")
+    env = {"NODE_m_0_ETCD_URL_HOST": "10.0.0.1", "CLIENT": "https://10.0.0.1:2379"}
+    pod["spec"]["containers"][1]["env"] = [{"name": name, "value": value} for name, value in env.items()]
+    (found,) = etcd_pods(Api([pod]))  # type: ignore[arg-type]
+
+    assert found.urls == urls
+
+
 def test_a_pod_that_names_no_url_has_none() -> None:
     (found,) = etcd_pods(Api([etcd("etcd", "--advertise-client-urls")]))  # type: ignore[arg-type]
 

@@ -1,5 +1,6 @@
 """What the API tells about the control plane: etcd's pods, and the nodes they belong on."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -13,6 +14,7 @@ PLACES = (("kube-system", "component=etcd,tier=control-plane"), ("openshift-etcd
 # kubeadm marks control-plane nodes by the first since 1.20, and by the second until 1.24.
 _CONTROL_PLANE = ("node-role.kubernetes.io/control-plane", "node-role.kubernetes.io/master")
 _ADVERTISED = "--advertise-client-urls"
+_VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}|\$([A-Za-z_][A-Za-z0-9_]*)", re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -86,8 +88,8 @@ def _etcd_pod(namespace: str, pod: Object) -> EtcdPod:
     containers = pod["spec"].get("containers") or [{}]
     own = next((each for each in containers if each.get("name") == "etcd"), containers[0])
     words = [*(own.get("command") or []), *(own.get("args") or [])]
-    # A shell's text counts by its words too: OpenShift starts etcd from a script.
-    flags = tuple(flag for word in words for flag in str(word).split())
+    # A shell's text counts by its words too: OpenShift starts etcd from a script, whose variables are the container's.
+    flags = tuple(_expanded(flag, own.get("env") or []) for word in words for flag in str(word).split())
     return EtcdPod(
         container=Container(namespace, _name(pod), str(own.get("name", ""))),
         node=str(pod["spec"].get("nodeName", "")),
@@ -97,10 +99,20 @@ def _etcd_pod(namespace: str, pod: Object) -> EtcdPod:
     )
 
 
+def _expanded(word: str, environment: Sequence[Object]) -> str:
+    """As a shell makes it of a word; a variable that the container is not given stays as it is."""
+    known = {str(each.get("name")): str(each.get("value", "")) for each in environment}
+
+    def value(found: re.Match[str]) -> str:
+        return known.get(found[1] or found[2] or "", found[0])
+
+    return _VARIABLE.sub(value, word).replace('"', "") if "$" in word else word
+
+
 def _advertised(flags: Sequence[str]) -> tuple[str, ...]:
     for number, flag in enumerate(flags):
         name, equals, value = flag.partition("=")
         if name == _ADVERTISED:
             text = value if equals else "".join(flags[number + 1 : number + 2])
-            return tuple(url for url in text.split(",") if url)
+            return tuple(url for url in text.split(",") if url and "$" not in url)
     return ()
