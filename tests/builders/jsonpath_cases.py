@@ -65,7 +65,7 @@ CASES = {
         "\n n1-x-y n2\n"
     ),
     f'{{range {INSTALLER}}}{{.reason}}{{"\\n"}}{{.message}}{{"\\n"}}{{end}}': "AllNodesAtLatestRevision\n\n",
-    f'{{range {INSTALLER}}}{{.reason}}{{"\\n"}}': "AllNodesAtLatestRevision\n",
+    f'{{range {INSTALLER}}}{{.reason}}{{"\\n"}}': "AllNodesAtLatestRevision\n\n",
     '{range .items[1].spec.list[*]}{"x"}{end}y': "y",
     '{.items[0].kind}{" "}{.items[1].kind}': "Etcd Etcd",
     "{..taints[*].key}": "x y",

@@ -1,11 +1,17 @@
 """What an API server of OpenShift does with requests, as one suite: for our double, and for a real kube-apiserver that
 has OpenShift's kinds as CustomResourceDefinitions (tests/cluster). `server` is a fixture of whoever takes the suite."""
 
+import base64
 import json
 import uuid
 from typing import Any
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.x509.oid import NameOID
 
 from builders.openshift_api import OpenShiftApi
 from holdfast.local.machines.apiserver.kinds import Kind, kind_called
@@ -21,7 +27,8 @@ def kind(word: str) -> Kind:
     return found
 
 
-ETCD, MACHINE, SECRET, OPERATOR = kind("etcd"), kind("machine"), kind("secret"), kind("co")
+ETCD, MACHINE, SECRET, OPERATOR, CSR = (kind(each) for each in ("etcd", "machine", "secret", "co", "csr"))
+SIGNER = "holdfast.test/nobody"
 
 
 def fresh() -> str:
@@ -35,6 +42,15 @@ def etcd(name: str, **fields: Any) -> Object:
 def machine(name: str, **metadata: Any) -> Object:
     named = {"name": name, "namespace": NAMESPACE, **metadata}
     return {"apiVersion": MACHINE.api_version, "kind": "Machine", "metadata": named, "spec": {"providerSpec": {}}}
+
+
+def request(name: str) -> Object:
+    """Of a signer that nobody is, so that nobody answers it."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "nobody")])
+    pem = x509.CertificateSigningRequestBuilder().subject_name(subject).sign(key, SHA256()).public_bytes(Encoding.PEM)
+    spec: Object = {"request": base64.b64encode(pem).decode(), "signerName": SIGNER, "usages": ["client auth"]}
+    return {"apiVersion": CSR.api_version, "kind": CSR.name, "metadata": {"name": name}, "spec": spec}
 
 
 def refused(server: OpenShiftApi, call: Any) -> RefusedError:
@@ -195,14 +211,84 @@ class ApiContract:
         found = refused(OpenShiftApi(server.nobody, server.nobody), lambda api: api.items(SECRET, NAMESPACE))
         assert 'cannot list resource "secrets" in API group "" in the namespace "default"' in found.message
 
-    def test_an_object_of_another_kind_is_a_bad_request(self, server: OpenShiftApi) -> None:
+    def test_an_object_of_another_kind_is_refused(self, server: OpenShiftApi) -> None:
         for wrong in ({"apiVersion": "wrong/v1"}, {"kind": "Machine"}, {"kind": ""}):
             value = etcd(fresh()) | wrong
-            assert refused(server, lambda api, value=value: api.create(ETCD, "", value)).status == 400
+            assert refused(server, lambda api, value=value: api.create(ETCD, "", value)).status in (400, 422), wrong
+
+    def test_a_request_is_of_who_asks_whatever_it_says(self, server: OpenShiftApi) -> None:
+        asker, groups = "system:serviceaccount:openshift-machine-config-operator:node-bootstrapper", ("a", "b")
+        value = request(fresh())
+        value["spec"] |= {"username": "somebody", "groups": ["system:masters"]}
+        value["status"] = {"conditions": [{"type": "Approved", "status": "True"}]}
+        made = server.api.acting_as(asker, *groups, "system:masters").create(CSR, "", value)
+        assert made["spec"]["username"] == asker
+        assert set(made["spec"]["groups"]) == {*groups, "system:masters", "system:authenticated"}
+        assert not made["status"]
+        made["spec"]["username"], made["status"] = "somebody", value["status"]
+        after = server.api.replace(CSR, "", made)
+        assert (after["spec"]["username"], after["status"]) == (asker, {})
+
+    def test_a_request_lacks_nothing(self, server: OpenShiftApi) -> None:
+        for field in ("request", "signerName", "usages"):
+            value = request(fresh())
+            del value["spec"][field]
+            assert refused(server, lambda api, value=value: api.create(CSR, "", value)).reason == "Invalid", field
+
+    def test_an_approval_has_a_path_of_its_own_and_is_not_taken_back(self, server: OpenShiftApi) -> None:
+        name = fresh()
+        made = server.api.create(CSR, "", request(name))
+        approved = {"conditions": [{"type": "Approved", "status": "True", "reason": "R", "message": "m"}]}
+        found = refused(server, lambda api: api.replace(CSR, "", made | {"status": approved}, "status"))
+        assert (found.status, found.reason) == (422, "Invalid")
+        assert 'Forbidden: updates may not add a condition of type "Approved"' in found.message
+        made = server.api.replace(CSR, "", made | {"status": approved}, "approval")
+        (condition,) = made["status"]["conditions"]
+        assert (condition["type"], condition["reason"]) == ("Approved", "R")
+        assert condition["lastUpdateTime"]
+        for conditions in ([], [condition, {"type": "Denied", "status": "True"}]):
+            value = made | {"status": {"conditions": conditions}}
+            found = refused(server, lambda api, value=value: api.replace(CSR, "", value, "approval"))
+            assert (found.status, found.reason) == (422, "Invalid")
 
 
 class ClientContract:
     """`oc`, as scripts call it."""
+
+    def test_oc_approves_requests(self, server: OpenShiftApi) -> None:
+        names = [fresh() for _ in range(2)]
+        for name in names:
+            server.api.create(CSR, "", request(name))
+        done = server.oc("adm", "certificate", "approve", *names)
+        called = "certificatesigningrequest.certificates.k8s.io"
+        assert (done.stdout, done.code) == ("".join(f"{called}/{name} approved\n" for name in names), 0), done.stderr
+        before = server.api.get(CSR, "", names[0])
+        (condition,) = before["status"]["conditions"]
+        assert (condition["type"], condition["status"], condition["reason"]) == ("Approved", "True", "KubectlApprove")
+        assert server.oc("adm", "certificate", "approve", names[0]).code == 0
+        assert server.api.get(CSR, "", names[0]) == before
+        done = server.oc("adm", "certificate", "approve", "nobody")
+        missing = 'Error from server (NotFound): certificatesigningrequests.certificates.k8s.io "nobody" not found\n'
+        assert (done.stderr, done.code) == (missing, 1)
+
+    def test_oc_waits_until_every_operator_is_stable_for_long_enough(self, server: OpenShiftApi) -> None:
+        name = fresh()
+        value = {"apiVersion": OPERATOR.api_version, "kind": OPERATOR.name, "metadata": {"name": name}, "spec": {}}
+        server.api.create(OPERATOR, "", value)
+        wait = ("adm", "wait-for-stable-cluster", "--minimum-stable-period=1s", "--timeout=3s")
+        try:
+            for progressing in ("True", "False"):
+                states = {"Available": "True", "Progressing": progressing, "Degraded": "False"}
+                status = {"conditions": [{"type": each, "status": said} for each, said in states.items()]}
+                server.api.patch(OPERATOR, "", name, {"status": status}, "status")
+                done = server.oc(*wait)
+                if progressing == "True":
+                    assert (f"clusteroperators/{name} is progressing" in done.stdout, done.code) == (True, 1)
+                    assert done.stderr == "error: timed out waiting for the condition\n"
+                else:
+                    assert (done.stdout.splitlines()[-1], done.code) == ("All clusteroperators are stable", 0)
+        finally:
+            server.api.delete(OPERATOR, "", name)
 
     def test_oc_gets_patches_and_prints(self, server: OpenShiftApi) -> None:
         name = fresh()

@@ -60,44 +60,47 @@ class End:
     pass
 
 
-type Node = Text | Path | Range | End
+@dataclass(frozen=True)
+class Unknown:
+    word: str
+
+
+type Node = Text | Path | Range | End | Unknown
 
 
 def printed(template: str, value: Any) -> str:
     """TemplateError for what kubectl refuses."""
-    nodes = parsed(template)
     try:
-        text, _ = _run(nodes, 0, value, value)
+        nodes = parsed(template)
     except TemplateError as error:
-        raise TemplateError(
-            f"error executing jsonpath {json.dumps(template)}: Error executing template: {error}"
-        ) from None
-    return text
+        raise TemplateError(f"error parsing jsonpath {template}, {error}") from None
+    try:
+        return _run(nodes, value, value)
+    except TemplateError as error:
+        message = f"error executing jsonpath {json.dumps(template)}: Error executing template: {error}. "
+        message += f"Printing more information for debugging the template:\n\ttemplate was:\n\t\t{template}"
+        raise TemplateError(message) from None
 
 
 def parsed(template: str) -> list[Node]:
     nodes: list[Node] = []
-    at, depth = 0, 0
+    at = 0
     while at < len(template):
-        if template[at] != "{":
+        if template[at] == "{":
+            found, at = _action(template, at + 1)
+            nodes += found
+        else:
             end = template.find("{", at)
             end = len(template) if end < 0 else end
             nodes.append(Text(template[at:end]))
             at = end
-            continue
-        found, at = _action(template, at + 1)
-        for node in found:
-            depth += isinstance(node, Range)
-            depth -= isinstance(node, End)
-            if depth < 0:
-                raise TemplateError("error parsing jsonpath: not in range, nothing to end")
-        nodes += found
     return nodes
 
 
-def _run(nodes: list[Node], at: int, root: Any, here: Any) -> tuple[str, int]:
-    """What the nodes from `at` on print, up to the end of their range, and where that is."""
+def _run(nodes: list[Node], root: Any, here: Any) -> str:
+    """A range that nobody ends runs to the end for each of its elements, and then once more for what is around it."""
     parts = []
+    at = 0
     while at < len(nodes):
         match nodes[at]:
             case Text(text):
@@ -105,22 +108,24 @@ def _run(nodes: list[Node], at: int, root: Any, here: Any) -> tuple[str, int]:
             case Path() as path:
                 parts.append(" ".join(shown(each) for each in path.of(root, here)))
             case End():
-                return "".join(parts), at
+                raise TemplateError("not in range, nothing to end")
+            case Unknown(word):
+                raise TemplateError(f"unrecognized identifier {word}")
             case Range(path):
-                found, begin = path.of(root, here), at + 1
-                at = _end(nodes, begin)
-                parts += [_run(nodes, begin, root, each)[0] for each in found]
+                end = _end(nodes, at + 1)
+                parts += [_run(nodes[at + 1 : end], root, each) for each in path.of(root, here)]
+                at = at if end is None else end
         at += 1
-    return "".join(parts), at
+    return "".join(parts)
 
 
-def _end(nodes: list[Node], at: int) -> int:
+def _end(nodes: list[Node], at: int) -> int | None:
     depth = 1
     for number, node in enumerate(nodes[at:], at):
         depth += isinstance(node, Range) - isinstance(node, End)
         if depth == 0:
             return number
-    return len(nodes)
+    return None
 
 
 def shown(value: Any) -> str:
@@ -143,7 +148,7 @@ def _action(text: str, at: int) -> tuple[list[Node], int]:
     from_root = ranged = any_path = False
     while True:
         if at >= len(text):
-            raise TemplateError("error parsing jsonpath: unclosed action")
+            raise TemplateError("unclosed action")
         char = text[at]
         if char == "}":
             break
@@ -176,7 +181,7 @@ def _action(text: str, at: int) -> tuple[list[Node], int]:
             elif name in _WORDS or re.fullmatch(r"-?\d+(\.\d+)?", name):
                 found.append(Text(name))
             else:
-                raise TemplateError(f"error parsing jsonpath: unrecognized identifier {name}")
+                found.append(Unknown(name))
     path = Path(tuple(steps), from_root)
     if ranged:
         found.append(Range(path))
@@ -188,7 +193,7 @@ def _action(text: str, at: int) -> tuple[list[Node], int]:
 def _quoted(text: str, at: int) -> tuple[str, int]:
     match = re.compile(r"\"(?:\\.|[^\"\\])*\"|'(?:\\.|[^'\\])*'").match(text, at)
     if match is None:
-        raise TemplateError("error parsing jsonpath: unterminated quoted string")
+        raise TemplateError("unterminated quoted string")
     return str(ast.literal_eval(match.group())), match.end()
 
 
@@ -204,11 +209,11 @@ def _brackets(text: str, at: int) -> tuple[Step, int]:
     if text.startswith("[?(", at):
         end = text.find(")]", at)
         if end < 0:
-            raise TemplateError("error parsing jsonpath: unterminated filter")
+            raise TemplateError("unterminated filter")
         return _filter(text[at + 3 : end]), end + 2
     end = text.find("]", at)
     if end < 0:
-        raise TemplateError("error parsing jsonpath: unterminated array")
+        raise TemplateError("unterminated array")
     inside = [each.strip() for each in text[at + 1 : end].split(",")]
     steps = [_one_of(each) for each in inside]
     return (lambda found: [value for step in steps for value in step(found)]), end + 1
@@ -221,7 +226,7 @@ def _one_of(inside: str) -> Step:
         return _named(inside[1:-1])
     match = _SLICE.fullmatch(inside)
     if not inside or match is None:
-        raise TemplateError(f"error parsing jsonpath: invalid array index {inside}")
+        raise TemplateError(f"invalid array index {inside}")
     first, until, by = match.groups()
     return _sliced(int(first or 0), until, int(by or 1))
 
@@ -255,7 +260,7 @@ def _filter(inside: str) -> Step:
         return _filtered(lambda each: bool(left(each)))
     operator, right = match.group(2), _side(match.group(3))
     if operator not in _COMPARED:
-        raise TemplateError(f"error parsing jsonpath: unrecognized filter operator {operator}")
+        raise TemplateError(f"unrecognized filter operator {operator}")
 
     def wanted(each: Any) -> bool:
         one, other = left(each), right(each)
@@ -282,7 +287,7 @@ def _side(text: str) -> Callable[[Any], list[Any]]:
             return lambda _: [literal]
         case Path() as path:
             return lambda each: path.of(each, each)
-    raise TemplateError(f"error parsing jsonpath: unrecognized filter {text}")
+    raise TemplateError(f"unrecognized filter {text}")
 
 
 def _filtered(wanted: Callable[[Any], bool]) -> Step:

@@ -12,7 +12,7 @@ from urllib.parse import parse_qs, urlsplit
 from holdfast.local.machines.apiserver.discovery import discovered
 from holdfast.local.machines.apiserver.kinds import Kind, kind_at
 from holdfast.local.machines.apiserver.objects import User
-from holdfast.local.machines.apiserver.refusals import RefusedError, bad, no_such_path, status_of
+from holdfast.local.machines.apiserver.refusals import NoSuchPathError, RefusedError, bad, status_of
 from holdfast.local.machines.apiserver.resources import Object, Resources
 from holdfast.local.machines.apiserver.selecting import Selection
 from holdfast.local.machines.apiserver.store import CompactedError, StoreAwayError
@@ -80,6 +80,8 @@ class Handler(BaseHTTPRequestHandler):
             self._serve(place, query, given, user)
         except RefusedError as error:
             self._send(error.body(), error.status)
+        except NoSuchPathError:
+            self._send_bytes(b"404 page not found\n", "text/plain; charset=utf-8", HTTPStatus.NOT_FOUND)
         except StoreAwayError as error:
             self._send(status_of(500, "InternalError", f"etcdserver: {error}"), 500)
 
@@ -207,14 +209,14 @@ def _place(path: str) -> Place:
     elif parts[0] == "apis" and len(parts) > 3:
         group, version, parts = parts[1], parts[2], parts[3:]
     else:
-        raise no_such_path()
+        raise NoSuchPathError
     namespace = ""
     if len(parts) > 2 and parts[0] == "namespaces" and kind_at(group, version, parts[2]):
         namespace, parts = parts[1], parts[2:]
     kind = kind_at(group, version, parts[0])
     nameless = kind is None or (kind.namespaced and len(parts) > 1 and not namespace)
     if kind is None or nameless or len(parts) > 3 or kind.namespaced < bool(namespace):
-        raise no_such_path()
+        raise NoSuchPathError
     return Place(kind, namespace, *parts[1:])
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from holdfast.local.machines.apiserver.kinds import Kind
 from holdfast.local.machines.apiserver.protobuf import MAGIC, config_map_data
-from holdfast.local.machines.apiserver.refusals import bad, invalid
+from holdfast.local.machines.apiserver.refusals import RefusedError, bad, invalid
 from holdfast.local.machines.apiserver.store import Stored
 
 # Nobody but the server says these.
@@ -76,6 +76,8 @@ def replaced(kind: Kind, before: dict[str, Any], given: dict[str, Any], subresou
         if given.get("metadata", {}).get(field, said) != said:
             raise bad(f"the {field} of the object does not match the {field} on the URL")
     match subresource:
+        case "status" if kind.name == "CertificateSigningRequest":
+            return {**before, "status": _undecided(kind, before, given)}
         case "status":
             return {**before, "status": given.get("status", {})}
         case "approval":
@@ -99,19 +101,33 @@ def _body(value: dict[str, Any]) -> dict[str, Any]:
     return {name: each for name, each in value.items() if name not in ("metadata", "status")}
 
 
+def _undecided(kind: Kind, before: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:
+    """A request's status, by the path that decides nothing."""
+    had, has = _decisions(before), _decisions(given)
+    for how, types in (("add", has - had), ("remove", had - has)):
+        if types:
+            raise _forbidden(kind, before, how, types)
+    return dict(given.get("status", {}))
+
+
+def _decisions(request: dict[str, Any]) -> set[str]:
+    return {each["type"] for each in request.get("status", {}).get("conditions") or [] if each["type"] in _FINAL}
+
+
+def _forbidden(kind: Kind, request: dict[str, Any], how: str, types: set[str]) -> RefusedError:
+    why = f"updates may not {how} a condition of type {json.dumps(min(types))}"
+    return invalid(kind, request["metadata"]["name"], f"status.conditions: Forbidden: {why}")
+
+
 def _approved(kind: Kind, before: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:
     """Conditions come and stay: an approval is not taken back, and no request is both approved and denied."""
     conditions = given.get("status", {}).get("conditions") or []
-    had = {each["type"] for each in before.get("status", {}).get("conditions") or [] if each["type"] in _FINAL}
-    has = {each["type"] for each in conditions if each["type"] in _FINAL}
-    name = before["metadata"]["name"]
-    for lost in sorted(had - has):
-        why = f"updates may not remove a condition of type {json.dumps(lost)}"
-        raise invalid(kind, name, f"status.conditions: Forbidden: {why}")
+    had, has = _decisions(before), _decisions(given)
+    if had - has:
+        raise _forbidden(kind, before, "remove", had - has)
     if len(has) > 1:
-        raise invalid(
-            kind, name, "status.conditions: Invalid value: Approved and Denied conditions are mutually exclusive"
-        )
+        why = "Invalid value: Approved and Denied conditions are mutually exclusive"
+        raise invalid(kind, before["metadata"]["name"], f"status.conditions: {why}")
     filled = [{"lastUpdateTime": now(), "lastTransitionTime": now(), **each} for each in conditions]
     return {**before, "status": {**before.get("status", {}), **({"conditions": filled} if filled else {})}}
 

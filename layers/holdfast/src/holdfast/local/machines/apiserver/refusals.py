@@ -16,6 +16,10 @@ class RefusedError(Exception):
         return status_of(int(self.status), self.reason, str(self), self.details)
 
 
+class NoSuchPathError(Exception):
+    """There is nothing of the API at that path."""
+
+
 def status_of(code: int, reason: str, message: str, details: dict[str, str] | None = None) -> dict[str, Any]:
     said = {"status": "Failure", "message": message, "reason": reason, "details": details or {}, "code": code}
     return {"kind": "Status", "apiVersion": "v1", "metadata": {}, **said}
@@ -23,10 +27,6 @@ def status_of(code: int, reason: str, message: str, details: dict[str, str] | No
 
 def not_found(kind: Kind, name: str) -> RefusedError:
     return RefusedError(HTTPStatus.NOT_FOUND, "NotFound", f'{kind.resource} "{name}" not found', kind, name)
-
-
-def no_such_path() -> RefusedError:
-    return RefusedError(HTTPStatus.NOT_FOUND, "NotFound", "the server could not find the requested resource")
 
 
 def already_there(kind: Kind, name: str) -> RefusedError:

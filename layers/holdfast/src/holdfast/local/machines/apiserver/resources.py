@@ -7,10 +7,10 @@ from holdfast.local.machines.apiserver import objects
 from holdfast.local.machines.apiserver.kinds import Kind, kind_at
 from holdfast.local.machines.apiserver.objects import User
 from holdfast.local.machines.apiserver.refusals import (
+    NoSuchPathError,
     already_there,
     conflict,
     invalid,
-    no_such_path,
     not_found,
 )
 from holdfast.local.machines.apiserver.selecting import Selection
@@ -98,7 +98,7 @@ class Resources:
 
     def _change(self, kind: Kind, subresource: str, given: Callable[[Object], Object]) -> Callable[[Object], Object]:
         if subresource and subresource not in kind.subresources:
-            raise no_such_path()
+            raise NoSuchPathError
         return lambda before: objects.replaced(kind, before, given(before), subresource)
 
     def _update(

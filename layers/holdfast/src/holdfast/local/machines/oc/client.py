@@ -22,12 +22,19 @@ _PAGE = 500
 class Api:
     """One connection for each request. `timeout_s` is the time that a request may take, None without an end."""
 
-    def __init__(self, access: Access, timeout_s: float | None = None) -> None:
-        self._access, self._timeout_s = access, timeout_s
+    def __init__(
+        self, access: Access, timeout_s: float | None = None, headers: tuple[tuple[str, str], ...] = ()
+    ) -> None:
+        self._access, self._timeout_s, self._headers = access, timeout_s, headers
 
     @classmethod
     def of(cls, kubeconfig: str, timeout_s: float | None = None) -> Self:
         return cls(access_of(kubeconfig), timeout_s)
+
+    def acting_as(self, user: str, *groups: str) -> "Api":
+        """Asks as somebody else from now on, which only who may do everything may."""
+        headers = [("Impersonate-User", user), *(("Impersonate-Group", each) for each in groups)]
+        return Api(self._access, self._timeout_s, tuple(headers))
 
     def get(self, kind: Kind, namespace: str, name: str) -> Object:
         return self._object("GET", kind.path(namespace, name))
@@ -105,7 +112,7 @@ class Api:
         if self._access.token:
             headers = {**headers, "Authorization": f"Bearer {self._access.token}"}
         try:
-            connection.request(method, path, body or None, headers)
+            self._send(connection, method, path, body, headers)
             answer = connection.getresponse()
             failed = answer.read() if answer.status >= http.HTTPStatus.BAD_REQUEST else None
         except ConnectionRefusedError as error:
@@ -116,6 +123,15 @@ class Api:
         if failed is not None:
             raise _refused(answer.status, failed)
         return answer
+
+    def _send(
+        self, connection: http.client.HTTPConnection, method: str, path: str, body: bytes, headers: dict[str, str]
+    ) -> None:
+        """Headers one by one, as a group each is a header of the same name."""
+        connection.putrequest(method, path, skip_accept_encoding=True)
+        for name, value in (*headers.items(), *self._headers, ("Content-Length", str(len(body)))):
+            connection.putheader(name, value)
+        connection.endheaders(body or None)
 
     def _connection(self, timeout_s: float | None) -> http.client.HTTPSConnection:
         access = self._access
@@ -143,6 +159,8 @@ def _refused(status: int, body: bytes) -> RefusedError:
         said = dict(json.loads(body))
         return RefusedError(status, said.get("reason", ""), str(said["message"]))
     except (ValueError, KeyError, TypeError):
+        if status == http.HTTPStatus.NOT_FOUND:
+            return RefusedError(status, "NotFound", "the server could not find the requested resource")
         text = body.decode(errors="replace").strip()
         message = f"an error on the server ({json.dumps(text)}) has prevented the request from succeeding"
         return RefusedError(status, "InternalError", message)

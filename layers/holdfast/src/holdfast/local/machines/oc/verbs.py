@@ -34,14 +34,18 @@ def get(api: Api, options: argparse.Namespace) -> None:
     if form in ("", "wide"):
         _show(api, kind, namespace, names, options)
         return
-    values, complaint = _found(api, kind, namespace, names, options)
+    values, complaints = _found(api, kind, namespace, names, options)
     if form == "name":
         _print("".join(as_name(kind, each) for each in values))
     elif values or not names:
         whole = values[0] if len(names) == 1 else as_list(values)
         _print(as_json(whole) if form == "json" else _by_template(form, template, whole))
-    if complaint:
-        raise complaint
+    _complain(complaints)
+
+
+def _complain(about: list[OcError]) -> None:
+    if about:
+        raise OcError("\n".join(str(each) for each in about))
 
 
 def _by_template(form: str, template: str, value: Object) -> str:
@@ -58,40 +62,40 @@ def _by_template(form: str, template: str, value: Object) -> str:
 
 def _found(
     api: Api, kind: Kind, namespace: str, names: list[str], options: argparse.Namespace
-) -> tuple[list[Object], OcError | None]:
-    """Those that are there, and the complaint about the first that is not."""
+) -> tuple[list[Object], list[OcError]]:
+    """Those that are there, and complaints about those that are not."""
     if not names:
-        return api.items(kind, namespace, labels=options.selector, fields=options.field_selector), None
-    values, complaint = [], None
+        return api.items(kind, namespace, labels=options.selector, fields=options.field_selector), []
+    values: list[Object] = []
+    complaints: list[OcError] = []
     for name in names:
         try:
             values.append(api.get(kind, namespace, name))
         except RefusedError as error:
-            complaint = complaint or _unless_ignored(error, options)
-    return values, complaint
+            complaints += _unless_ignored(error, options)
+    return values, complaints
 
 
-def _unless_ignored(error: RefusedError, options: argparse.Namespace) -> RefusedError | None:
-    return None if error.reason == "NotFound" and options.ignore_not_found == "true" else error
+def _unless_ignored(error: RefusedError, options: argparse.Namespace) -> list[OcError]:
+    return [] if error.reason == "NotFound" and options.ignore_not_found == "true" else [error]
 
 
 def _show(api: Api, kind: Kind, namespace: str, names: list[str], options: argparse.Namespace) -> None:
     tables: list[dict[str, Any]] = []
-    complaint: OcError | None = None
+    complaints: list[OcError] = []
     for name in names or [""]:
         try:
             tables += api.table(kind, namespace, name, labels=options.selector, fields=options.field_selector)
         except RefusedError as error:
-            complaint = complaint or _unless_ignored(error, options)
+            complaints += _unless_ignored(error, options)
     if not any(each.get("rows") for each in tables):
-        if not names and not complaint and options.ignore_not_found != "true":
+        if not names and not complaints and options.ignore_not_found != "true":
             sys.stderr.write(f"No resources found{f' in {namespace} namespace.' if namespace else ''}\n")
     else:
         everywhere = kind.namespaced and not namespace
         wide = options.output == "wide"
         _print(as_table(tables, wide=wide, namespaces=everywhere, headers=not options.no_headers))
-    if complaint:
-        raise complaint
+    _complain(complaints)
 
 
 def patch(api: Api, options: argparse.Namespace) -> None:
@@ -120,20 +124,20 @@ def delete(api: Api, options: argparse.Namespace) -> None:
         names = [each["metadata"]["name"] for each in api.items(kind, namespace, labels=options.selector)]
         if not names:
             _print("No resources found\n")
-    gone, complaint = [], None
+    gone: list[tuple[str, Any]] = []
+    complaints: list[OcError] = []
     for name in names:
         try:
             uid = api.get(kind, namespace, name)["metadata"].get("uid")
             api.delete(kind, namespace, name)
         except RefusedError as error:
-            complaint = complaint or _unless_ignored(error, options)
+            complaints += _unless_ignored(error, options)
             continue
         _print(f'{kind.called} "{name}" deleted\n')
         gone.append((name, uid))
     if options.wait == "true":
         _wait_until_gone(api, kind, namespace, gone, time.monotonic() + options.timeout)
-    if complaint:
-        raise complaint
+    _complain(complaints)
 
 
 def _wait_until_gone(api: Api, kind: Kind, namespace: str, gone: list[tuple[str, Any]], deadline: float) -> None:
