@@ -5,7 +5,7 @@ import pytest
 from builders.node_facts import survey
 from holdfast.models.node import NodeSurvey
 from holdfast.models.openshift import OpenShiftCluster, OpenShiftHost, OpenShiftView
-from holdfast.planning.version_watch import LastBackup, judge
+from holdfast.planning.version_watch import LastBackup, judge, told_release
 
 BACKUP = "20261120T154300Z-r-1a2b3c"
 OLD = LastBackup(BACKUP, "4.17.9")
@@ -59,3 +59,27 @@ def test_hosts_that_tell_different_releases_are_asked_again() -> None:
 
 def test_without_a_backup_nothing_has_changed() -> None:
     assert not judge([told(1)], None).due
+
+
+@pytest.mark.parametrize(
+    ("surveys", "release"),
+    [
+        ((), ""),
+        ((survey(1), silent(2)), ""),
+        ((silent(1), told(2)), "4.18.2"),
+        ((told(1), told(2)), "4.18.2"),
+        ((told(1), told(2, version="4.18.3")), ""),
+        ((told(1, progressing="True"),), ""),
+        ((told(1, progressing="Unknown"),), "4.18.2"),
+    ],
+)
+def test_a_backup_is_of_the_release_that_its_hosts_told_and_of_none_in_an_upgrade(
+    surveys: tuple[NodeSurvey, ...], release: str
+) -> None:
+    """Else a backup from the middle of an upgrade would pass for one of the new release, and none would follow it."""
+    assert told_release(surveys) == release
+
+
+def test_a_backup_from_the_middle_of_an_upgrade_is_followed_by_one_after_it() -> None:
+    upgrading = [told(1, progressing="True")]
+    assert judge([told(1)], LastBackup(BACKUP, told_release(upgrading))).due

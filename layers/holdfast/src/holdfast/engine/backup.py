@@ -37,6 +37,7 @@ from holdfast.planning.naming import (
     cluster_prefix,
     run_key,
 )
+from holdfast.planning.version_watch import told_release
 
 PLAN = "plan.json"
 _DIRTY = (
@@ -272,11 +273,5 @@ def _source(plan: BackupPlan) -> SnapshotSource:
         member_name=plan.member.name,
         node=plan.member.node,
         reason=plan.member.reason,
-        platform_version=_platform_version(plan),
+        platform_version=told_release(plan.surveys),
     )
-
-
-def _platform_version(plan: BackupPlan) -> str:
-    """Every host asks an API server of the one cluster; some of them may not have been told."""
-    told = (survey.openshift.cluster for survey in plan.surveys if survey.openshift)
-    return next((cluster.version for cluster in told if cluster and cluster.version), "")

@@ -35,7 +35,8 @@ class SnapshotObject(StoredModel):
 
 
 class SnapshotSource(StoredModel):
-    """Where the bytes came from. `platform_version` is that of the distribution, "" where the nodes did not tell it."""
+    """Where the bytes came from. `platform_version` is that of the distribution, "" where the nodes did not tell it and
+    while it was changing."""
 
     driver: str
     transport: TransportKind

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from holdfast.models.node import NodeSurvey
+from holdfast.models.openshift import OpenShiftCluster
 
 
 @dataclass(frozen=True)
@@ -26,19 +27,33 @@ class Watched:
     reason: str
 
 
+def told_release(surveys: Sequence[NodeSurvey]) -> str:
+    """The release that the hosts' API servers tell, "" where none does. While an upgrade is under way they tell the
+    one that is wanted, and a host may have the one or the other: then it is not known."""
+    told = _told(surveys)
+    versions = {cluster.version for cluster in told}
+    upgrading = any(cluster.progressing == "True" for cluster in told)
+    return versions.pop() if len(versions) == 1 and not upgrading else ""
+
+
 def judge(surveys: Sequence[NodeSurvey], last: LastBackup | None) -> Watched:
     """`last` is None when there is no backup: the first one is the schedule's, or a person's."""
-    clusters = [survey.openshift.cluster for survey in surveys if survey.openshift and survey.openshift.cluster]
-    versions = sorted({cluster.version for cluster in clusters if cluster.version})
+    told = _told(surveys)
+    versions = sorted({cluster.version for cluster in told})
     if not versions:
         return Watched(due=False, reason="no host's API server told the cluster's version")
     if len(versions) > 1:
         return Watched(due=False, reason=f"the hosts' API servers tell different versions: {', '.join(versions)}")
-    if any(cluster.progressing != "False" for cluster in clusters if cluster.version):
+    if any(cluster.progressing != "False" for cluster in told):
         return Watched(due=False, reason=f"the cluster is on its way to {versions[0]}")
     if last is None:
         return Watched(due=False, reason="there is no backup yet whose version could have changed")
     if last.version == versions[0]:
         return Watched(due=False, reason=f"the newest backup, {last.backup_id}, is of {last.version} as the cluster is")
-    told = last.version or "a version that it does not tell"
-    return Watched(due=True, reason=f"the cluster has {versions[0]}, and {last.backup_id} is of {told}")
+    before = last.version or "a version that it does not tell"
+    return Watched(due=True, reason=f"the cluster has {versions[0]}, and {last.backup_id} is of {before}")
+
+
+def _told(surveys: Sequence[NodeSurvey]) -> list[OpenShiftCluster]:
+    views = (survey.openshift.cluster for survey in surveys if survey.openshift)
+    return [cluster for cluster in views if cluster and cluster.version]
