@@ -41,12 +41,6 @@ UNUSED: tuple[Unused, ...] = (
     Unused("Notify(Slack|Webhook)Role", ".*", ".*", "only with the name of a secret that holds their URL"),
     Unused(".*", "s3:.*", r".*/snapshot\.db\.gz", "for nodes without zstd (tests/unit/node); the test nodes have it"),
     Unused(
-        "BackupStartedRole",
-        "s3:(GetObject|ListBucket)|kms:Decrypt",
-        ".*",
-        "for the version watch of OpenShift; the clusters of the embedded stack have kubeadm",
-    ),
-    Unused(
         "RestoreReportRole",
         "states:(DescribeExecution|StartExecution)",
         ".*",

@@ -158,6 +158,27 @@ def test_one_schedule_event_delivered_three_times_makes_one_backup(product: Prod
     assert len(list_backups(product.services.reader, "thrice")) == 1
 
 
+def test_an_event_of_the_version_watch_ends_in_unchanged_and_leaves_no_run(product: Product) -> None:
+    """Of a cluster of which nobody tells a release: the look, its rights and its end are those of any other."""
+    product.apply("watched")
+    made = product.run("watched")
+    assert made["status"] == "SUCCEEDED", made.get("cause")
+    moment = now().replace(microsecond=0)
+    time = moment.isoformat().replace("+00:00", "Z")
+    event = {"cluster": "watched", "scheduled_time": time, "kind": "recurring", "when": "version-changed"}
+    function = product.info.outputs["StartFunctionArn"]
+    answer = product.client("lambda").invoke(FunctionName=function, Payload=json.dumps(event))
+    assert "FunctionError" not in answer
+    name = scheduled_run_id("watched", moment, "version-changed")
+    machine = product.info.outputs["StateMachineArn"]
+    ended = product.end_of(f"{machine.replace(':stateMachine:', ':execution:')}:{name}")
+    assert ended["status"] == "SUCCEEDED", ended.get("cause")
+    assert json.loads(ended["output"])["skipped"] == "no host's API server told the cluster's version"
+    assert product.services.executions.view(name).phases == ("Entered", "Started", "StartedDone", "Unchanged")
+    assert len(list_backups(product.services.reader, "watched")) == 1
+    assert name not in [record.run_id for record in product.services.runs.list("watched", 10)]
+
+
 @pytest.mark.parametrize(
     ("payload", "code"),
     [
