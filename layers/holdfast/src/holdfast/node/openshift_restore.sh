@@ -103,11 +103,16 @@ take_cluster_proxy() { # needed only where an image has to be pulled. The file i
 	done
 }
 
+limited() { # SECONDS COMMAND...: in our own group of processes, so that whoever ends the step ends it too
+	if timeout --foreground 1 sh -c : 2>/dev/null; then set -- --foreground -k 10 "$@"; else set -- -k 10 "$@"; fi
+	timeout "$@"
+}
+
 run_vendor() { # SCRIPT ARGUMENTS...: with limit_s seconds to it; its words are shown while it runs, and kept
 	script=$1 log=$keep/$1.log
 	shift
 	[ -x "$vendor_bin/$script" ] || give_up openshift_script_missing "$vendor_bin/$script is not there"
-	aloud "$log" timeout -k 10 "$limit_s" "$vendor_bin/$script" "$@"
+	aloud "$log" limited "$limit_s" "$vendor_bin/$script" "$@"
 	ended=$?
 	case $ended in
 	0) return ;;

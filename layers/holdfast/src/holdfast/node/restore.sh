@@ -38,7 +38,7 @@ make_keep() {
 }
 
 move() { # FROM TO: one rename, or nothing
-	[ "$(stat -c %d "$1/..")" = "$(stat -c %d "${2%/*}")" ] ||
+	[ "$(stat -c %d "${1%/*}")" = "$(stat -c %d "${2%/*}")" ] ||
 		give_up restore_layout_unsupported "$1 and $2 are on different file systems"
 	said=$(mv "$1" "$2" 2>&1) || stopped_by restore_tool_failed "moving $1 to $2" "$said"
 }

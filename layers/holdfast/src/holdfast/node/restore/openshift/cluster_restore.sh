@@ -17,7 +17,7 @@ if [ ! -f "$keep/cluster-restore.done" ]; then
 	grep -qF -- "$success" "$keep/cluster-restore.sh.log" ||
 		give_up openshift_script_failed "cluster-restore.sh ended well without a line '$success': $(tail -n 3 "$keep/cluster-restore.sh.log" | tr '\n' ' ')"
 	[ -f "$manifests/etcd-pod.yaml" ] || give_up openshift_script_failed "cluster-restore.sh left no $manifests/etcd-pod.yaml"
-	touch "$keep/cluster-restore.done" || give_up restore_disk_full "$keep cannot be written"
+	: >"$keep/cluster-restore.done" || give_up restore_disk_full "$keep cannot be written"
 fi
 [ ! -e "$backup_dir/member" ] || kept=$backup_dir/member
 result "{\"script\":\"cluster-restore.sh\",\"kept\":\"$kept\",\"words\":[$(last_lines "$keep/cluster-restore.sh.log")]}"

@@ -11,7 +11,7 @@ if [ ! -f "$keep/quorum-restore.done" ]; then
 	run_vendor quorum-restore.sh
 	grep -qF -- "starting restore-etcd static pod" "$keep/quorum-restore.sh.log" ||
 		give_up openshift_script_failed "quorum-restore.sh ended well and started nothing: $(tail -n 3 "$keep/quorum-restore.sh.log" | tr '\n' ' ')"
-	touch "$keep/quorum-restore.done" || give_up restore_disk_full "$keep cannot be written"
+	: >"$keep/quorum-restore.done" || give_up restore_disk_full "$keep cannot be written"
 fi
 rmdir "$aside" 2>/dev/null
 result "{\"script\":\"quorum-restore.sh\",\"kept\":\"$keep/etcd-copy\",\"words\":[$(last_lines "$keep/quorum-restore.sh.log")]}"
