@@ -6,8 +6,7 @@ from datetime import datetime
 from holdfast.drivers.registry import driver_of
 from holdfast.models.cluster import ClusterSpec
 from holdfast.models.restore import ChangeRequest, RestoreMode, RestorePlan
-from holdfast.planning.naming import token_of_run
-from holdfast.planning.restore_plan import plan_restore
+from holdfast.planning.planners import planner_of
 from holdfast.planning.restore_seen import ChosenBackup, seen_in_backup
 from holdfast.planning.runbook import Buckets, runbook
 
@@ -20,20 +19,21 @@ def runbook_of_backup(
     if backup.plan is None or not any(survey.etcd for survey in backup.plan.surveys):
         return None
     plan = _plan(spec, backup, "etcd", now)
-    files = _plan(spec, backup, "full", now) if backup.manifest.bundles else None
+    # What OpenShift's vendor restores has the files with it.
+    with_files = spec.driver != "openshift" and backup.manifest.bundles
+    files = _plan(spec, backup, "full", now) if with_files else None
     return runbook(plan, buckets, lost_files=files)
 
 
 def _plan(spec: ClusterSpec, backup: ChosenBackup, mode: RestoreMode, now: datetime) -> RestorePlan:
     """Under a run's name of its own, so that its token and its directories are no other restore's."""
     run_id = f"{spec.id}-{backup.manifest.backup_id}-by-hand"
-    return plan_restore(
+    return planner_of(spec.driver).plan(
         spec,
         seen_in_backup(driver_of(spec.driver), backup),
         backup,
         ChangeRequest(cluster=spec.id, backup=backup.manifest.backup_id, mode=mode),
         run_id=run_id,
-        token=token_of_run(run_id),
         emergency=None,
         findings=(),
         now=now,

@@ -7,6 +7,7 @@ from holdfast import node
 from holdfast.models.restore import CHANGE_PHASES, RestorePlan, RestoreStep
 from holdfast.models.storage import StorageSpec
 from holdfast.planning.runbook_blocks import HAND, blocks_of, code
+from holdfast.planning.runbook_openshift import sessions
 from holdfast.planning.runbook_prepare import prepare, prepare_bundles
 from holdfast.planning.runbook_return import after_no_return, before_no_return, second_time
 from holdfast.planning.runbook_store import store_lines
@@ -23,6 +24,9 @@ _PHASES = {
     "RestartCluster": "etcd first, on all nodes; the API servers only when its data are right.",
     "Finished": "See that it works.",
 }
+# Where old data are, by the driver.
+_BESIDE = "`*.holdfast-*` beside etcd's directory"
+_OLD_DATA = {"openshift": "`/var/lib/holdfast-old` and `/var/lib/etcd-backup`"}
 
 
 @dataclass(frozen=True)
@@ -69,6 +73,9 @@ def _head(plan: RestorePlan) -> Iterator[str]:
     elif plan.job == "restore":
         yield f"# Restore {plan.cluster_id} from {plan.backup_id}, by hand"
         told = f"mode {plan.mode}"
+    elif plan.job == "restore-quorum":
+        yield f"# Restore the quorum of {plan.cluster_id} from a member that is left, by hand"
+        told = "no backup"
     else:
         yield f"# Replace the member of {plan.cluster_id} on {plan.replaced}, by hand"
         told = "one member"
@@ -84,6 +91,8 @@ def _head(plan: RestorePlan) -> Iterator[str]:
         "done twice. After `STOP` mend what it says, and run the same block again. No block removes old data: they are "
         "moved aside on the same disk."
     )
+    if plan.driver == "openshift":
+        yield from sessions(plan)
     if plan.job == "restore":
         yield ("If the cluster was restored since then, begin with *A second time*.")
     if plan.emergency:
@@ -120,8 +129,8 @@ def _steps(plan: RestorePlan) -> Iterator[str]:
             yield from _step(numbers[step.name], step, plan)
     yield (
         f"When all is well: remove `{HAND}` on every node (it has the functions, the snapshot and bundles), and the "
-        "working directory on the machine where you fetched them: they hold every Secret. Old data, in `*.holdfast-*` "
-        "beside etcd's directory, may go when nobody will miss them."
+        "working directory on the machine where you fetched them: they hold every Secret. Old data, in "
+        f"{_OLD_DATA.get(plan.driver, _BESIDE)}, may go when nobody will miss them."
     )
 
 

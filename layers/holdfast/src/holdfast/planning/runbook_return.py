@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from holdfast.models.restore import RestorePlan, RestoreStep
 from holdfast.planning.runbook_blocks import blocks, code, undo_blocks_of
+from holdfast.planning.runbook_openshift import after_vendors_script, again
 
 # The new data are kept as well: who goes back does not know yet which of both he will want.
 _BACK = """keep_dir
@@ -58,6 +59,9 @@ def after_no_return(plan: RestorePlan) -> Iterator[str]:
     last = _first_no_return(plan)
     if last is None:
         return
+    if plan.driver == "openshift" and plan.job != "replace-member":
+        yield from after_vendors_script(plan, last.name)
+        return
     yield f"## After step {last.name}"
     if plan.job == "replace-member":
         yield (
@@ -90,6 +94,9 @@ def after_no_return(plan: RestorePlan) -> Iterator[str]:
 
 def second_time(plan: RestorePlan) -> Iterator[str]:
     """A page is for one restore; beside a backup it may be followed for another one, and long after it was made."""
+    if plan.driver == "openshift":
+        yield from again(plan)
+        return
     if plan.job != "restore":
         return
     yield "## A second time"
