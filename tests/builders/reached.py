@@ -180,7 +180,7 @@ def by_ssm(folder: Path, node: Node) -> Iterator[Reached]:
 
 @contextmanager
 def by_kubernetes(node: Node, etcd: LocalEtcd) -> Iterator[Reached]:
-    spec = KubernetesTransport(kind="kubernetes", credentials="holdfast/test/kubernetes", via="pod", image="busybox:1")
+    spec = KubernetesTransport(kind="kubernetes", credentials="holdfast/test/kubernetes", via="exec", image="busybox:1")
     with kubernetes_api(KubernetesApiServer(enter={"n1": node.enter()})) as server:
         server.add_etcd_pod("n1", etcd.endpoints[0])
         yield _on(node, lambda: KubernetesNodes(spec, server.access))

@@ -20,7 +20,7 @@ from holdfast.transports.kubernetes.transport import KubernetesNodes
 
 KEY = "20261120T154300Z-m-1a2b3c-step"
 COMMAND = Command("echo hello")
-SPEC = KubernetesTransport(kind="kubernetes", credentials="holdfast/prod-1/kubernetes", via="pod", image="busybox:1")
+SPEC = KubernetesTransport(kind="kubernetes", credentials="holdfast/prod-1/kubernetes", via="exec", image="busybox:1")
 
 
 @pytest.fixture(scope="module")
@@ -55,6 +55,16 @@ def refusal(nodes: KubernetesNodes) -> HoldfastError:
 
 def test_a_step_runs_as_root_and_its_pod_goes(nodes: KubernetesNodes, api: KubernetesApi) -> None:
     proof.a_step_runs_as_root_and_its_pod_goes(nodes, api, "n1", KEY)
+
+
+def test_with_via_pod_nothing_is_run_in_etcds_containers(server: KubernetesApiServer) -> None:
+    nodes = KubernetesNodes(SPEC.model_copy(update={"via": "pod"}), server.access)
+    try:
+        assert "exec" not in nodes.capabilities
+        assert proof.ended(nodes, "n1", KEY, COMMAND).stdout == "hello\n"
+        assert proof.error_of(lambda: nodes.exec("n1", ("true",))).code == "transport_cannot"
+    finally:
+        nodes.close()
 
 
 def test_a_cancelled_step_leaves_neither_process_nor_pod(nodes: KubernetesNodes, api: KubernetesApi) -> None:

@@ -50,7 +50,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[KubernetesApiSe
 
 
 def everything_by_pod(server: KubernetesApiServer, key: str) -> None:
-    spec = KubernetesTransport(kind="kubernetes", credentials="holdfast/prod-1/kubernetes", via="pod")
+    spec = KubernetesTransport(kind="kubernetes", credentials="holdfast/prod-1/kubernetes", via="exec")
     nodes = KubernetesNodes(spec, server.access)
     try:
         with KubernetesApi(server.access) as api:

@@ -13,7 +13,7 @@ from holdfast.models.cluster import KubernetesTransport
 from holdfast.models.command import STDERR_LIMIT, STDOUT_LIMIT, Command, CommandResult
 from holdfast.models.credentials import KubernetesAccess
 from holdfast.transports.base import Capability, Running
-from holdfast.transports.failures import unknown_node
+from holdfast.transports.failures import cannot, unknown_node
 from holdfast.transports.kubernetes import root
 from holdfast.transports.kubernetes.client import KubernetesApi, Object
 from holdfast.transports.kubernetes.exec import STDOUT, Container, execute, running
@@ -29,6 +29,7 @@ _AFTERWARDS_S = 600
 _VISIT_S = 900
 _START_S = 60.0
 _LOOK_S = 30.0
+_EVERYWHERE: frozenset[Capability] = frozenset({"run", "upload_file", "fetch_file", "stream", "port_forward"})
 
 
 class KubernetesNodes:
@@ -36,11 +37,8 @@ class KubernetesNodes:
     cancelled; one whose pod died is `node_step_lost`. While the pod is not running yet, `run` says Running.
 
     The other calls wait for a pod: files and port-forwards share one per node until `close`, a stream has its own.
+    With `via: pod` everything is done in these pods, as over SSH, and nothing in etcd's containers.
     """
-
-    capabilities: frozenset[Capability] = frozenset(
-        {"run", "upload_file", "fetch_file", "stream", "port_forward", "exec"}
-    )
 
     def __init__(
         self,
@@ -55,7 +53,12 @@ class KubernetesNodes:
         self._image = transport.image
         self._steps = steps
         self._now = now
+        self._in_containers = transport.via != "pod"
         self._visits: dict[str, Container] = {}
+
+    @property
+    def capabilities(self) -> frozenset[Capability]:
+        return _EVERYWHERE | {"exec"} if self._in_containers else _EVERYWHERE
 
     @cached_property
     def nodes(self) -> tuple[str, ...]:
@@ -151,6 +154,8 @@ class KubernetesNodes:
             yield listener
 
     def exec(self, node: str, argv: tuple[str, ...], *, timeout_s: float = 30.0) -> CommandResult:
+        if not self._in_containers:
+            raise cannot("kubernetes with `via: pod`", "run programs in etcd's containers")
         self._refuse_unknown(node)
         container = etcd_pod_on(self._api, node).container
         output = execute(self._api, container, argv, limit=STDOUT_LIMIT, timeout_s=timeout_s)
