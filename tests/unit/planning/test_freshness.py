@@ -205,3 +205,10 @@ def test_a_store_that_refuses_is_told() -> None:
     assert found is not None
     assert (found.worse, found.cleared) == ((refused,), ())
     assert refused.state == "unknown"
+
+
+def test_the_watch_for_another_release_is_no_schedule_that_a_backup_could_miss() -> None:
+    nodes = {"kind": "ssm", "nodes": [{"name": "n1", "instance": "i-0123456789abcdef0"}]}
+    spec = cluster_spec(driver="openshift", transport=nodes, schedule=None)
+    assert spec.watched is not None
+    assert freshness(spec, (seen(at(3, day=1)),), (), (), NOW).state == "unscheduled"

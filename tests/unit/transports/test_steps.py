@@ -372,3 +372,18 @@ def test_the_largest_texts_fit_into_a_document_of_systems_manager(name: str) -> 
     command = Command(scripts.program(name), {"paths": "/etc/kubernetes/pki\n" * 100})
     text = start_text("k" * 150, command, sealed=Sealed(password="A" * 344, data="A" * 8000))
     assert len(text) < 48 * 1024
+
+
+@pytest.mark.parametrize("ends", ["it is cancelled", "its time is over", "it ends by itself"])
+def test_a_program_in_a_process_group_of_its_own_ends_with_its_step(node: Node, tmp_path: Path, ends: str) -> None:
+    """As timeout(1) makes one for what it runs: a vendor's script must not go on beside the next attempt."""
+    last = "exit 0" if ends == "it ends by itself" else "wait"
+    timeout_s = 2 if ends == "its time is over" else 60
+    script = f"timeout 50 sh -c \"echo begun >>'$folder/begun'; sleep 49\" & sleep 1; {last}"
+    command = Command(script, {"folder": str(tmp_path)}, timeout_s=timeout_s)
+    node.run("s", command, grace_s=1)
+    begun(tmp_path)
+    session = node.session("s")
+    if ends == "it is cancelled":
+        node.cancel("s")
+    wait_for(lambda: not processes_of(session), "the end of all of it", 15)

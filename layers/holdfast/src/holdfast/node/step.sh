@@ -44,6 +44,18 @@ last_said() { # the last line of the file `saying` that is none of blanks, for b
 	tail -c 4096 "$dir/saying" | tr '\11\15' ' \12' | plain | grep '[^ ]' | tail -n 1 | cut -c 1-200 | sed 's/["\\]/\\&/g'
 }
 
+# Processes of a session that have left its group, as what timeout(1) runs does. A text, as the step's own shell needs it.
+# shellcheck disable=SC2016 # whoever evaluates it expands it
+strays='strays() { # SIGNAL SESSION
+	signal=$1 session=$2
+	for each in /proc/[0-9]*; do
+		{ read -r stat <"$each/stat"; } 2>/dev/null || continue
+		set -- ${stat##*) }
+		if [ "${4:-}" = "$session" ] && [ "$3" != "$session" ]; then kill "-$signal" "${each#/proc/}" 2>/dev/null; fi
+	done
+}'
+eval "$strays"
+
 forget() { # DIRECTORY: with what the step noted that it leaves elsewhere
 	if [ -f "$1/leftovers" ]; then
 		while IFS= read -r path; do rm -rf -- "$path"; done <"$1/leftovers"
@@ -58,12 +70,14 @@ end() { # DIRECTORY: stop its whole session with a signal that the script's own 
 		tries=$((tries + 1))
 	done
 	if alive "$1"; then
+		strays TERM "$pid"
 		kill -TERM "-$pid" 2>/dev/null
 		tries=0
 		while alive "$1" && [ $tries -lt 10 ]; do
 			sleep 1
 			tries=$((tries + 1))
 		done
+		strays KILL "$pid" # nobody else is given that number as long as one of them is there
 		alive "$1" && kill -KILL "-$pid" 2>/dev/null
 	fi
 	forget "$1"
@@ -135,6 +149,7 @@ launch() {
 			rm -rf secrets work || { sleep 1 && rm -rf secrets work; } # what was just ended may still write there
 			[ ! -f leftovers ] || while IFS= read -r path; do rm -rf -- "$path"; done <leftovers
 		}
+		eval "$5"
 		trap : TERM
 		nice sh ./script >out 2>err </dev/null &
 		child=$!
@@ -143,8 +158,10 @@ launch() {
 			sleep "$2"
 			trap "" TERM
 			echo 124 >expired.new && mv expired.new expired
+			strays TERM $$
 			kill -TERM -$$
 			sleep "$4"
+			strays KILL $$
 			tidy
 			mv expired code
 			kill -KILL -$$
@@ -153,11 +170,12 @@ launch() {
 		code=$?
 		while kill -0 $child 2>/dev/null; do wait $child; code=$?; done
 		trap "" TERM
+		strays TERM $$
 		kill -TERM -$$
 		tidy
 		[ -f expired ] && code=124
 		echo $code >code.new && mv code.new code
-	' holdfast-step "$dir" "$timeout_s" "$boot_id" "${grace_s:-10}" </dev/null >/dev/null 2>&1 &)
+	' holdfast-step "$dir" "$timeout_s" "$boot_id" "${grace_s:-10}" "$strays" </dev/null >/dev/null 2>&1 &)
 }
 
 make_key() { # of two that ask at once, both get the key of whoever links first; or the state, if it was used meanwhile
