@@ -1,5 +1,6 @@
 """docs/drivers/openshift.md has every script that runs on a host and every step of the plans, each with its fact."""
 
+import ast
 import re
 from pathlib import Path
 
@@ -36,3 +37,23 @@ def test_the_facts_are_numbered_and_each_that_is_named_is_there() -> None:
 def test_there_is_no_link_to_a_place_that_is_not_there() -> None:
     for target in re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", TEXT):
         assert (ROOT / "docs/drivers" / target).exists(), target
+
+
+TRAPS = [line for line in TEXT.partition("## Traps\n")[2].partition("\n## ")[0].splitlines() if line.startswith("| ")][
+    1:
+]
+
+
+def test_there_are_traps() -> None:
+    assert len(TRAPS) > 10
+
+
+@pytest.mark.parametrize("trap", TRAPS, ids=lambda trap: trap.split(" | ")[0][2:60])
+def test_each_trap_is_held_by_tests_that_exist(trap: str) -> None:
+    named = re.findall(r"\[([^\]]+)\]\(\.\./\.\./(tests/[^)]+\.py)\)", trap)
+    assert named
+    for words, file in named:
+        functions = {
+            each.name for each in ast.walk(ast.parse((ROOT / file).read_text())) if isinstance(each, ast.FunctionDef)
+        }
+        assert f"test_{words.replace(' ', '_')}" in functions, f"{file} has no such test"
