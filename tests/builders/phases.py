@@ -56,7 +56,7 @@ class ScriptedNodes:
         name = next(each for each in REPORTS if node.change(each) == command.script)
         self.ran.append((name, where))
         self.on_start(name, where)
-        told = self.said.get(name, _usual[name])(where)
+        told = (self.said.get(name) or _usual[name])(where)
         return CommandResult(1 if "code" in told else 0, json.dumps(told))
 
 
