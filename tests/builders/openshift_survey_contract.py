@@ -10,6 +10,7 @@ from typing import Any
 from builders.openshift_api import OpenShiftApi
 from builders.openshift_host import DRIVER, openshift_host
 from builders.questions import Asker
+from builders.waiting import wait_for
 from holdfast.local.machines.apiserver.kinds import Kind, kind_called
 from holdfast.local.machines.oc.failures import RefusedError
 from holdfast.models.openshift import OPERATORS, OpenShiftView
@@ -38,7 +39,8 @@ def put(server: OpenShiftApi, word: str, name: str, *, namespace: str = "", **pa
     except RefusedError as error:
         if error.reason != "AlreadyExists":
             raise
-        server.api.patch(kind, namespace, name, parts)
+        if kind.name != "Pod":  # whose containers nobody may change
+            server.api.patch(kind, namespace, name, parts)
     if status is not None:
         server.api.patch(kind, namespace, name, {"status": status}, "status")
 
@@ -105,7 +107,31 @@ def _nodes(server: OpenShiftApi) -> None:
         ]
         conditions = [condition("Ready", "False" if waiting else "True")]
         told = {"phase": phase, "conditions": conditions, "containerStatuses": containers}
-        put(server, "pod", f"etcd-m-{number}", namespace=ETCD, metadata=labels, spec=spec, status=told)
+        _put_pod(server, f"etcd-m-{number}", metadata=labels, spec=spec, status=told)
+
+
+def _put_pod(server: OpenShiftApi, name: str, **parts: Any) -> None:
+    """A real server admits none before the namespace has its ServiceAccount, some moments after it was made."""
+
+    def is_put() -> bool:
+        try:
+            put(server, "pod", name, namespace=ETCD, **parts)
+        except RefusedError as error:
+            if error.reason != "Forbidden":
+                raise
+            return False
+        return True
+
+    wait_for(is_put, f"the pod {name}", 20)
+
+
+def emptied(server: OpenShiftApi) -> None:
+    """Without what `fill` put there and no CustomResourceDefinition takes with it."""
+    for word, names in {"node": ("m-0", "m-1", "a-worker"), "namespace": (ETCD, MACHINES)}.items():
+        kind = kind_called(word)
+        assert isinstance(kind, Kind)
+        for name in names:
+            server.api.delete(kind, "", name)
 
 
 def _machines(server: OpenShiftApi) -> None:
@@ -117,11 +143,12 @@ def _machines(server: OpenShiftApi) -> None:
 
 
 class SurveyContract:
-    client: tuple[str, ...] = OUR_OC
+    def client(self, server: OpenShiftApi) -> tuple[str, ...]:  # noqa: ARG002 # another client comes with its server
+        return OUR_OC
 
     def test_the_questions_of_a_survey_are_answered(self, server: OpenShiftApi, tmp_path: Path) -> None:
         fill(server)
-        view = asked(tmp_path, server, self.client)
+        view = asked(tmp_path, server, self.client(server))
         found = view.cluster
         assert found is not None, view.silence
         assert (found.unanswered, view.silence) == ((), "")
@@ -145,10 +172,11 @@ class SurveyContract:
 
     def test_only_the_control_plane_is_told_of(self, server: OpenShiftApi, tmp_path: Path) -> None:
         fill(server)
-        found = asked(tmp_path, server, self.client).cluster
+        found = asked(tmp_path, server, self.client(server)).cluster
         assert found is not None
         nodes = {each.name: each for each in found.nodes}
-        assert set(nodes) == {"m-0", "m-1"}
+        assert {"m-0", "m-1"} <= set(nodes)
+        assert "a-worker" not in nodes
         assert (nodes["m-0"].ready, nodes["m-0"].unreachable) == ("True", False)
         assert nodes["m-0"].addresses == ("10.0.0.10", "m-0")
         assert nodes["m-0"].ready_since == datetime(2026, 3, 1, 8, 20, tzinfo=UTC)
@@ -167,6 +195,6 @@ class SurveyContract:
         kind = kind_called("cpms")
         assert kind is not None
         server.api.delete(kind, MACHINES, "cluster")
-        found = asked(tmp_path, server, self.client).cluster
+        found = asked(tmp_path, server, self.client(server)).cluster
         assert found is not None
         assert (found.machine_set, found.unanswered) == ("", ())

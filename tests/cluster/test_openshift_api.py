@@ -22,6 +22,7 @@ from builders.jsonpath_cases import CASES, ITEMS, REFUSED
 from builders.openshift_api import OpenShiftApi, run
 from builders.openshift_contract import CSR, ETCD, MACHINE, NAMESPACE, ApiContract, ClientContract, fresh, machine
 from builders.openshift_crds import openshift_crds
+from builders.openshift_survey_contract import SurveyContract, emptied
 from builders.waiting import wait_for
 from holdfast.local.machines.oc.client import Object
 
@@ -73,6 +74,19 @@ def nobody(server: OpenShiftApi, folder: Path) -> Path:
 
 class TestApi(ApiContract):
     """As the suite says."""
+
+
+class TestSurvey(SurveyContract):
+    """As the suite says, with a real kubectl for `oc`."""
+
+    @pytest.fixture(autouse=True, scope="class")
+    def _tidy(self, server: RealApi) -> Iterator[None]:
+        yield
+        emptied(server)
+
+    def client(self, server: OpenShiftApi) -> tuple[str, ...]:
+        assert isinstance(server, RealApi)
+        return (server.kubectl,)
 
 
 class TestClient(ClientContract):

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from rich.text import Text
 
-from holdfast.cli.render import console, human_bytes, table
+from holdfast.cli.openshift_view import openshift_rows
+from holdfast.cli.render import console, facts, human_bytes, table
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -53,6 +54,9 @@ def check_view(found: "Checked") -> Iterator["RenderableType"]:
             map(_node, found.nodes),
             right=("FREE", "CLOCK"),
         )
+        yield ""
+    if openshift := tuple(openshift_rows(found.nodes)):
+        yield facts(openshift)
         yield ""
     if found.failures:
         yield table(("NO ANSWER", "WHY"), ((each.endpoint, f"{each.code}: {each.message}") for each in found.failures))
