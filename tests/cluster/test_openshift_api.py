@@ -80,7 +80,8 @@ class TestSurvey(SurveyContract):
     """As the suite says, with a real kubectl for `oc`."""
 
     @pytest.fixture(autouse=True, scope="class")
-    def _tidy(self, server: RealApi) -> Iterator[None]:
+    @classmethod
+    def _tidy(cls, server: RealApi) -> Iterator[None]:
         yield
         emptied(server)
 

@@ -8,15 +8,18 @@ from typing import Any
 
 import pytest
 
+from builders.kubernetes_api import kubernetes_api
+from builders.kubernetes_state import KubernetesApiServer
 from builders.openshift_node import RELEASES, OpenShiftCluster, oc, openshift_cluster
 from builders.ssh_keys import client_key
 from builders.waiting import wait_for
 from holdfast.drivers.registry import driver_of
 from holdfast.engine.node_facts import NodeFacts, ask_nodes
 from holdfast.local.machines.openshift.pods import RESOURCES
-from holdfast.models.cluster import SshTransport
+from holdfast.models.cluster import KubernetesTransport, SshTransport
 from holdfast.models.openshift import OPERATORS, Generation
-from holdfast.models.run import Pending
+from holdfast.transports.base import Transport
+from holdfast.transports.kubernetes.transport import KubernetesNodes
 from holdfast.transports.ssh.connection import SshDeadlines
 from holdfast.transports.ssh.transport import SshNodes
 
@@ -49,16 +52,18 @@ def asked(cluster: OpenShiftCluster) -> NodeFacts:
     ]
     known = {"kind": "ssh", "user": "core", "credentials": "holdfast/nodes/ssh", "nodes": nodes}
     spec = SshTransport.model_validate(known)
-    run = f"ask-{time.monotonic_ns()}"
     with closing(SshNodes(spec, client_key(), client_key(), deadlines=_HASTE)) as transport:
-        pending: Pending | None = None
-        ends = time.monotonic() + 60
-        while time.monotonic() < ends:
-            found = ask_nodes(transport, DRIVER, run, pending, lambda: datetime.now(UTC))
-            if isinstance(found, NodeFacts):
-                return found
-            pending = found
-            time.sleep(0.2)
+        return told_over(transport)
+
+
+def told_over(transport: Transport) -> NodeFacts:
+    run, pending, ends = f"ask-{time.monotonic_ns()}", None, time.monotonic() + 60
+    while time.monotonic() < ends:
+        found = ask_nodes(transport, DRIVER, run, pending, lambda: datetime.now(UTC))
+        if isinstance(found, NodeFacts):
+            return found
+        pending = found
+        time.sleep(0.2)
     raise AssertionError(f"no facts within a minute: {pending}")
 
 
@@ -112,6 +117,23 @@ def test_the_member_is_asked_in_its_pod(facts: NodeFacts, cluster: OpenShiftClus
     assert status.is_leader
     assert facts.nodes == {status.member_id: cluster.nodes[0].name}
     assert [member.name for member in facts.etcd.members] == [layout.name]
+
+
+def test_a_privileged_pod_is_told_the_same_as_over_ssh(facts: NodeFacts, cluster: OpenShiftCluster) -> None:
+    """What `oc debug node` and chroot do, by our own pod; nothing is run in etcd's container but by the host."""
+    spec = KubernetesTransport(kind="kubernetes", credentials="holdfast/prod/kubernetes", via="pod", image="busybox:1")
+    enter = {node.name: node.enter() for node in cluster.nodes}
+    with (
+        kubernetes_api(KubernetesApiServer(enter=enter)) as server,
+        closing(KubernetesNodes(spec, server.access)) as transport,
+    ):
+        found = told_over(transport)
+    (here,), (there,) = found.surveys, facts.surveys
+    changing = {"clock_offset_s": 0.0, "work_free": 0, "data_free": 0, "openshift": None}
+    assert here.model_copy(update=changing) == there.model_copy(update=changing)
+    assert here.openshift is not None
+    assert here.openshift.cluster == (there.openshift.cluster if there.openshift else None)
+    assert found.nodes == facts.nodes
 
 
 def test_nothing_speaks_against_a_backup(facts: NodeFacts) -> None:

@@ -1,6 +1,7 @@
 # shellcheck shell=sh disable=SC2012,SC2034,SC2154 # frames.sh, host.sh and openshift.sh come before this text
 # What a driver needs to know of a control-plane host of OpenShift, and of the cluster as that host's API server tells
-# it; touches nothing. Everything is optional: what cannot be read is left out.
+# it; touches nothing (`oc` keeps the list of kinds in root's home, as the vendor's scripts make it do). Everything is
+# optional: what cannot be read is left out.
 #
 # Variables: tool_names, limit_s (no question to the API begins later than that).
 began=$(date +%s)
