@@ -183,6 +183,7 @@ class OpenShiftNode:
             "revision": "0",
             "old_cluster": "",
             "alone": "",
+            "stable_s": "2",
             "kind": "etcd",
             "reason": f"recovery-{RUN}",
         }

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Literal
 
 from holdfast.drivers.restore import TaskNode
-from holdfast.drivers.timeouts import OC_S, PODS_S, ROLLOUT_S, SLACK_S, STABLE_S
+from holdfast.drivers.timeouts import OC_S, PODS_S, ROLLOUT_S, SLACK_S, STABLE_FOR_S, STABLE_S
 from holdfast.facts.openshift_host import DATA_DIR
 from holdfast.models.restore import ChangePhase, NodeCommand, RestoreStep
 
@@ -114,9 +114,9 @@ def wait_stable(host: TaskNode, *, phase: ChangePhase = "RestartCluster") -> Res
         phase=phase,
         title="Wait until all cluster operators are stable",
         script="openshift/wait_stable",
-        commands=(on(host, limit(STABLE_S)),),
+        commands=(on(host, {"stable_s": str(STABLE_FOR_S)}, limit(STABLE_S)),),
         timeout_s=STABLE_S + 2 * SLACK_S,
-        done_when="oc adm wait-for-stable-cluster has ended well",
+        done_when=f"oc adm wait-for-stable-cluster saw all of them well for {STABLE_FOR_S // 60} minutes",
     )
 
 

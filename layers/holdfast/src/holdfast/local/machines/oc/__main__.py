@@ -16,6 +16,8 @@ _VERBS = {
     "create": verbs.create,
     "adm": adm,
 }
+# Whose help is asked for to see whether this oc knows them.
+_HELPED = ("wait-for-stable-cluster",)
 
 
 def main() -> int:
@@ -24,6 +26,9 @@ def main() -> int:
         verb = _VERBS.get(options.words[0] if options.words else "")
         if verb is None:
             raise OcError(f'Error: unknown command "{" ".join(options.words[:1])}" for "oc"')
+        if options.help and options.words[-1] in _HELPED:
+            sys.stdout.write(f"Usage: oc {' '.join(options.words)} [flags]\n")
+            return 0
         verb(Api.of(options.kubeconfig, options.request_timeout or None), options)
     except OcError as error:
         sys.stderr.write(f"{error}\n")

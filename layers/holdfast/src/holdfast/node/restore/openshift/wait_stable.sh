@@ -1,7 +1,6 @@
 # shellcheck shell=sh disable=SC2034,SC2154 # the variables are set before this text
 # Wait until all cluster operators have been well for a while: by oc, or where it is too old to know how, by looking.
-# Variables: limit_s.
-stable_s=${stable_s:-120}
+# Variables: stable_s, limit_s.
 by=oc since=""
 oc adm wait-for-stable-cluster --help >/dev/null 2>&1 </dev/null || by=looking
 operators_are_well() {
@@ -15,7 +14,8 @@ is_stable() {
 		left=$((until_s - $(uptime_s)))
 		[ $left -gt 0 ] || return 1
 		# It ends at an error of the API, and there may be some while servers are replaced. Its own questions have no limit.
-		aloud ./stable oc --kubeconfig "$oc_config" adm wait-for-stable-cluster --timeout="${left}s" && return 0
+		aloud ./stable oc --kubeconfig "$oc_config" adm wait-for-stable-cluster \
+			--minimum-stable-period="${stable_s}s" --timeout="${left}s" && return 0
 		said=$(tail -n 3 ./stable) && return 1
 	fi
 	if ! operators_are_well; then
