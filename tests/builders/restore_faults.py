@@ -29,7 +29,7 @@ type Run = Callable[[Command], Running | CommandResult]
 
 @dataclass
 class Fault:
-    """`fails`: the script's work is done on n1 and it fails all the same, on n3 it fails before it did anything.
+    """`fails`: the script's work is done on `late` and it fails all the same, on `early` before it did anything.
     `hangs`: the same, past its time. `unreachable`: `cut` takes the node `of` away when the step has begun there.
     `stopped`: somebody stops the execution when the command has begun on the first node."""
 
@@ -37,6 +37,8 @@ class Fault:
     step: str
     phase: str = ""
     of: str = "n2"
+    late: str = "n1"
+    early: str = "n3"
     cut: Callable[[str], None] = lambda _node: None
     met: list[str] = field(default_factory=list)
 
@@ -59,9 +61,9 @@ class Fault:
 
     def _spoiled(self, node: str, command: Command) -> Command:
         timeout_s = HANGS_S if self.way == "hangs" else command.timeout_s
-        if node == "n1":
+        if node == self.late:
             return replace(command, script=_LATE[self.way].replace("%s", command.script), timeout_s=timeout_s)
-        if node == "n3":
+        if node == self.early:
             return replace(command, script=_EARLY[self.way], timeout_s=timeout_s)
         return command
 

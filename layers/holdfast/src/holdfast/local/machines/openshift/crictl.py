@@ -1,21 +1,20 @@
-"""crictl on a host: ps, pods, exec, images, inspect and logs, with the words of the real one."""
+"""crictl on a host: ps, pods, exec, images, inspect and logs, with the words of the real one.
 
-import json
+Scripts start it often, so it imports nothing that takes its time: no json, no regular expressions but where one is
+needed, no subprocess.
+"""
+
+# ruff: noqa: PTH112, PTH123, PTH208, S606 - see above
 import os
-import re
-import subprocess
 import sys
-from collections.abc import Sequence
-from datetime import UTC, datetime
-from pathlib import Path
-from typing import NoReturn
 
-from holdfast.local.machines.openshift.runtime import LOGS, PATH, Container, containers
+from holdfast.local.machines.openshift.processes import PATH, running
 
 _AWAY = (
     "connect: connect endpoint 'unix:///var/run/crio/crio.sock', make sure you are running as root and the endpoint "
     "has been started: context deadline exceeded"
 )
+_RECORDS = "/run/containers"
 _FLAGS = ("-q", "--quiet", "-a", "--all", "--no-trunc", "-i", "-t", "--interactive", "--tty", "-s", "--sync")
 _VALUES = ("--name", "--label", "--state", "--namespace", "--pod", "-o", "--output", "--timeout", "--tail", "-p")
 _HELP = """OPTIONS:
@@ -25,16 +24,44 @@ _HELP = """OPTIONS:
    --quiet, -q    Only display IDs
 """
 
+type Options = dict[str, list[str]]
 
-def fatal(words: str) -> NoReturn:
-    at = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-    sys.stderr.write(f'time="{at}" level=fatal msg="{words}"\n')
+
+class Shown:
+    """One container, of its line."""
+
+    def __init__(self, line: str) -> None:
+        self.id, self.name, self.pod, self.namespace, self.uid, self.attempt, pid, self.image = line.split("\t")
+        self.pid = int(pid)
+        self.runs = running(self.pid)
+
+    @property
+    def labels(self) -> dict[str, str]:
+        before = "io.kubernetes"
+        pod = {f"{before}.pod.name": self.pod, f"{before}.pod.namespace": self.namespace, f"{before}.pod.uid": self.uid}
+        return {f"{before}.container.name": self.name, **pod}
+
+
+def fatal(words: str) -> None:
+    sys.stderr.write(f'time="2026-11-21T15:43:00Z" level=fatal msg="{words}"\n')
     raise SystemExit(1)
 
 
-def options(words: list[str]) -> tuple[dict[str, list[str]], list[str]]:
+def containers() -> list[Shown]:
+    found = []
+    for name in sorted(os.listdir(_RECORDS)) if os.path.isdir(_RECORDS) else []:
+        if name.endswith(".line"):
+            try:
+                with open(f"{_RECORDS}/{name}") as file:
+                    found.append(Shown(file.read()))
+            except FileNotFoundError:
+                continue
+    return found
+
+
+def options(words: list[str]) -> tuple[Options, list[str]]:
     """By their long or short name as given, and what follows the last option."""
-    found: dict[str, list[str]] = {}
+    found: Options = {}
     while words and words[0].startswith("-"):
         name, _, value = words.pop(0).partition("=")
         if name in ("-h", "--help"):
@@ -49,102 +76,123 @@ def options(words: list[str]) -> tuple[dict[str, list[str]], list[str]]:
     return found, words
 
 
-def chosen(given: dict[str, list[str]], *, every: bool) -> list[Container]:
-    """`--name` is a regular expression that may match anywhere; labels have to be there, all of them."""
+def matches(pattern: str, text: str) -> bool:
+    """A regular expression that may match anywhere."""
+    if pattern.startswith("^") and pattern.endswith("$") and pattern[1:-1].replace("-", "").isalnum():
+        return pattern[1:-1] == text
+    import re
+
+    return re.search(pattern, text) is not None
+
+
+def chosen(given: Options, *, every: bool) -> list[Shown]:
+    """Labels have to be there, all of them."""
     wanted = [each.partition("=")[::2] for each in given.get("--label", [])]
-    shown = []
-    for each in containers():
-        if not every and not each.runs:
-            continue
-        if not all(re.search(name, each.name) for name in given.get("--name", [])):
-            continue
-        if not all(each.labels.get(key) == value for key, value in wanted):
-            continue
-        if all(re.search(name, each.namespace) for name in given.get("--namespace", [])):
-            shown.append(each)
-    return shown
+    found = [each for each in containers() if every or each.runs]
+    found = [each for each in found if all(matches(name, each.name) for name in given.get("--name", []))]
+    found = [each for each in found if all(each.labels.get(key) == value for key, value in wanted)]
+    return [each for each in found if all(matches(name, each.namespace) for name in given.get("--namespace", []))]
+
+
+def quiet(given: Options) -> bool:
+    return bool({"-q", "--quiet"} & given.keys())
 
 
 def ps(words: list[str]) -> None:
     given, _ = options(words)
     every = bool({"-a", "--all"} & given.keys()) or "Exited" in given.get("--state", [])
     found = chosen(given, every=every)
-    if {"-q", "--quiet"} & given.keys():
+    if quiet(given):
         sys.stdout.write("".join(f"{each.id}\n" for each in found))
     elif "json" in given.get("-o", []) + given.get("--output", []):
-        sys.stdout.write(json.dumps({"containers": [_as_json(each) for each in found]}) + "\n")
+        sys.stdout.write(_json({"containers": [_whole(each) for each in found]}))
     else:
-        _table(("CONTAINER", "IMAGE", "CREATED", "STATE", "NAME", "ATTEMPT", "POD ID", "POD"), [_row(c) for c in found])
+        head = ("CONTAINER", "IMAGE", "CREATED", "STATE", "NAME", "ATTEMPT", "POD ID", "POD")
+        _table([head, *(_row(each) for each in found)])
 
 
-def _row(each: Container) -> tuple[str, ...]:
+def _row(each: Shown) -> tuple[str, ...]:
     state = "Running" if each.runs else "Exited"
-    return each.id[:13], each.image[-20:], "2 minutes ago", state, each.name, str(each.attempt), each.uid[:13], each.pod
+    return each.id[:13], each.image[-20:], "2 minutes ago", state, each.name, each.attempt, each.uid[:13], each.pod
 
 
-def _as_json(each: Container) -> dict[str, object]:
+def _whole(each: Shown) -> dict[str, object]:
     state = "CONTAINER_RUNNING" if each.runs else "CONTAINER_EXITED"
-    named = {"name": each.name, "attempt": each.attempt}
+    named = {"name": each.name, "attempt": int(each.attempt)}
     return {"id": each.id, "metadata": named, "image": {"image": each.image}, "state": state, "labels": each.labels}
+
+
+def _json(value: object) -> str:
+    import json
+
+    return json.dumps(value) + "\n"
 
 
 def pods(words: list[str]) -> None:
     given, _ = options(words)
-    given["--label"] = given.get("--label", [])
     names = given.pop("--name", [])
     found = {each.uid: each for each in chosen(given, every=False)}.values()
-    shown = [each for each in found if all(re.search(name, each.pod) for name in names)]
-    if {"-q", "--quiet"} & given.keys():
+    shown = [each for each in found if all(matches(name, each.pod) for name in names)]
+    if quiet(given):
         sys.stdout.write("".join(f"{each.uid}\n" for each in shown))
     else:
         rows = [(each.uid[:13], "2 minutes ago", "Ready", each.pod, each.namespace, "0") for each in shown]
-        _table(("POD ID", "CREATED", "STATE", "NAME", "NAMESPACE", "ATTEMPT"), rows)
+        _table([("POD ID", "CREATED", "STATE", "NAME", "NAMESPACE", "ATTEMPT"), *rows])
 
 
-def _table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> None:
-    for row in [head, *rows]:
+def _table(rows: list[tuple[str, ...]]) -> None:
+    for row in rows:
         sys.stdout.write("  ".join(f"{cell:<20}" for cell in row).rstrip() + "\n")
+
+
+def named(wanted: str, *, doing: str) -> Shown:
+    found = [each for each in containers() if each.id.startswith(wanted)]
+    if not found:
+        fatal(f'{doing}: rpc error: code = NotFound desc = could not find container \\"{wanted}\\"')
+    return found[0]
 
 
 def execute(words: list[str]) -> None:
     _, (wanted, *argv) = options(words)
-    found = [each for each in containers() if each.id.startswith(wanted) and each.runs]
-    if not found:
-        fatal(
-            f'execing command in container: rpc error: code = NotFound desc = could not find container \\"{wanted}\\"'
-        )
+    found = named(wanted, doing="execing command in container")
+    if not found.runs:
+        fatal("execing command in container: container is not running")
     if _fault() == "silent":
         return
-    env = [f"PATH={PATH}", *(f"{name}={value}" for name, value in found[0].env.items())]
-    inside = ["nsenter", "-t", str(found[0].pid), "-m", "-r", "-w", "/usr/bin/env", "-i", *env, *argv]
-    done = subprocess.run(inside, check=False)  # noqa: S603 - what crictl was asked to run
-    if done.returncode:
-        fatal(f"execing command in container: command terminated with exit code {done.returncode}")
+    with open(f"/proc/{found.pid}/environ") as file:
+        env = [each for each in file.read().split("\0") if "=" in each and not each.startswith("PATH=")]
+    inside = ["nsenter", "-t", str(found.pid), "-m", "-r", "-w", "/usr/bin/env", "-i", f"PATH={PATH}", *env, *argv]
+    status = os.spawnvp(os.P_WAIT, "nsenter", inside)
+    if status:
+        fatal(f"execing command in container: command terminated with exit code {status}")
 
 
 def images(words: list[str]) -> None:
     options(words)
-    rows = [tuple(line.rpartition("@")[::2]) for line in Path("/var/lib/images").read_text().split()]
-    _table(("IMAGE", "IMAGE ID"), rows)
+    with open("/var/lib/images") as file:
+        rows = [tuple(line.rpartition("@")[::2]) for line in file.read().split()]
+    _table([("IMAGE", "IMAGE ID"), *rows])
 
 
 def inspect(words: list[str]) -> None:
     _, (wanted, *_) = options(words)
-    found = [each for each in containers() if each.id.startswith(wanted)]
-    if not found:
-        fatal(f'getting the status of the container \\"{wanted}\\": rpc error: code = NotFound')
-    sys.stdout.write(json.dumps({"status": _as_json(found[0]), "info": {"pid": found[0].pid}}) + "\n")
+    found = named(wanted, doing="getting the status of the container")
+    sys.stdout.write(_json({"status": _whole(found), "info": {"pid": found.pid}}))
 
 
 def logs(words: list[str]) -> None:
     _, (wanted, *_) = options(words)
-    for each in [each for each in containers() if each.id.startswith(wanted)][:1]:
-        sys.stdout.write((LOGS / f"{each.pod}_{each.namespace}_{each.name}.log").read_text(errors="replace"))
+    each = named(wanted, doing="getting the logs of the container")
+    with open(f"/var/log/containers/{each.pod}_{each.namespace}_{each.name}.log", errors="replace") as file:
+        sys.stdout.write(file.read())
 
 
 def _fault() -> str:
-    path = Path("/run/crictl.fault")
-    return path.read_text().strip() if path.exists() else ""
+    try:
+        with open("/run/crictl.fault") as file:
+            return file.read().strip()
+    except FileNotFoundError:
+        return ""
 
 
 def main() -> None:

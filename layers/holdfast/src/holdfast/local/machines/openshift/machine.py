@@ -24,7 +24,7 @@ from holdfast.local.machines.waiting import wait_for
 _MODULES = {"kubelet": "openshift.kubelet", "crictl": "openshift.crictl", "oc": "oc"}
 _RUN = """#!/bin/sh
 export PYTHONHOME=/opt/python PYTHONPATH=/opt/holdfast:/opt/lib LD_LIBRARY_PATH=/opt/python/lib
-set -- -S -B -m holdfast.local.machines.{module} "$@"
+set -- -S -X pycache_prefix=/run/pycache -m holdfast.local.machines.{module} "$@"
 exec $(echo /opt/python/bin/python3.[0-9]*[0-9]) "$@"
 """
 # A host of OpenShift has none of these.

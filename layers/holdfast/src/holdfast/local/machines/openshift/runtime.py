@@ -14,10 +14,11 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from holdfast.local.machines.openshift.processes import PATH, running
+
 RECORDS = Path("/run/containers")
 KNOBS = Path("/run/kubelet")
 LOGS = Path("/var/log/containers")
-PATH = "/usr/local/bin:/usr/bin:/bin"
 _START = Path(__file__).with_name("scripts") / "container.sh"
 
 
@@ -38,19 +39,9 @@ class Container:
     mounts: tuple[tuple[str, str], ...]
 
     @property
-    def labels(self) -> dict[str, str]:
-        before = "io.kubernetes"
-        pod = {f"{before}.pod.name": self.pod, f"{before}.pod.namespace": self.namespace, f"{before}.pod.uid": self.uid}
-        return {f"{before}.container.name": self.name, **pod}
-
-    @property
     def runs(self) -> bool:
         """One whose parent has not looked yet has ended all the same."""
-        try:
-            status = Path(f"/proc/{self.pid}/stat").read_text()
-        except (FileNotFoundError, ProcessLookupError):
-            return False
-        return status.rpartition(")")[2].split()[0] != "Z"
+        return running(self.pid)
 
 
 def started(container: Container) -> tuple[Container, "subprocess.Popen[bytes]"]:
@@ -77,10 +68,15 @@ def note(container: Container) -> None:
     path = RECORDS / f"{container.id}.json"
     path.with_suffix(".new").write_text(json.dumps(asdict(container)))
     path.with_suffix(".new").rename(path)
+    each = container
+    line = (each.id, each.name, each.pod, each.namespace, each.uid, str(each.attempt), str(each.pid), each.image)
+    path.with_suffix(".new").write_text("\t".join(line))
+    path.with_suffix(".new").rename(path.with_suffix(".line"))
 
 
 def forget(container: Container) -> None:
-    (RECORDS / f"{container.id}.json").unlink(missing_ok=True)
+    for suffix in ("line", "json"):
+        (RECORDS / f"{container.id}.{suffix}").unlink(missing_ok=True)
 
 
 def new_id() -> str:
