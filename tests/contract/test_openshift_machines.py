@@ -13,7 +13,10 @@ import pytest
 from builders.openshift_node import RELEASES, OpenShiftCluster, OpenShiftNode, openshift_cluster
 from builders.waiting import wait_for
 from holdfast.errors import HoldfastError, PermanentError
+from holdfast.local.machines.oc.client import Api
+from holdfast.local.machines.oc.failures import AwayError
 from holdfast.local.machines.openshift.layout import MANIFESTS, SCRIPTS
+from holdfast.local.machines.openshift.operating import AnyApi, Knobs, set_operator
 from holdfast.local.machines.openshift.pods import DATA, RESOURCES
 from holdfast.models.openshift import Generation
 
@@ -121,7 +124,14 @@ def test_whether_a_backup_can_be_forced_stands_in_its_script(host: OpenShiftNode
 def test_without_an_api_server_a_backup_that_is_not_forced_is_refused_from_4_6_on(
     host: OpenShiftNode, generation: Generation
 ) -> None:
+    host.crash("kube-apiserver")
+    host.run(
+        "sh", "-c", "kill $(crictl inspect $(crictl ps --name '^kube-apiserver$' -q) | sed 's/.*\"pid\": //; s/}.*//')"
+    )
+    wait_for(lambda: not host.runs("kube-apiserver"), "the end of the API server", 10)
     code, told = said(host, "/usr/local/bin/cluster-backup.sh", "/home/core/assets/refused")
+    host.crash("kube-apiserver", on=False)
+    host.wait_until_runs("kube-apiserver")
     if generation == "4.4":
         assert (code, SUCCESS in told) == (0, True)
     else:
@@ -129,6 +139,27 @@ def test_without_an_api_server_a_backup_that_is_not_forced_is_refused_from_4_6_o
         assert "Could not find the status of the kube-apiserver. Check if the API server is running." in told
         assert host.path("/home/core/assets/refused").exists()
     host.run("rm", "-r", "/home/core/assets/refused")
+
+
+def test_while_an_operator_progresses_a_backup_is_refused_from_4_6_on(
+    host: OpenShiftNode, cluster: OpenShiftCluster, generation: Generation
+) -> None:
+    api = wait_for(lambda: answering(cluster), "the API server", 20)
+    set_operator(api, "kube-scheduler", Knobs(), progressing="1 nodes are at revision 4")
+    code, told = said(host, "/usr/local/bin/cluster-backup.sh", "/home/core/assets/progressing")
+    set_operator(api, "kube-scheduler", Knobs())
+    wait = "Currently the kube-scheduler operator is progressing. A reliable backup requires that a rollout is not"
+    assert (code == 0) == (generation == "4.4")
+    assert (wait in told) == (generation != "4.4")
+    assert said(host, "/usr/local/bin/cluster-backup.sh", "/home/core/assets/progressing")[0] == 0
+    host.run("rm", "-r", "/home/core/assets/progressing")
+
+
+def answering(cluster: OpenShiftCluster) -> Api | None:
+    try:
+        return AnyApi(cluster).answering()
+    except AwayError:
+        return None
 
 
 def test_a_backup_needs_root_and_a_control_plane_host(host: OpenShiftNode, generation: Generation) -> None:
