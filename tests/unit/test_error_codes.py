@@ -75,3 +75,12 @@ def test_the_table_is_sorted_and_names_each_code_once() -> None:
 
 def test_codes_have_the_form_of_codes() -> None:
     assert [code for code in raised() if code not in SINGLE_WORDS and not CODE.fullmatch(code)] == []
+
+
+def test_what_refuses_a_backup_is_documented_as_an_error_too() -> None:
+    """Findings are raised by their code. Those of stores are said by `cluster check` alone."""
+    text = (PROJECT / "docs/reference/preflight.md").read_text().partition("## Stores")[0]
+    rows = re.findall(r"^\| (`[^|]+`) \| ([^|]+) \|", text, re.MULTILINE)
+    refusing = [code for codes, level in rows if "refuse" in level for code in re.findall(r"`([a-z0-9_]+)`", codes)]
+    assert len(refusing) > 8
+    assert [code for code in refusing if code not in documented()] == []

@@ -13,11 +13,19 @@ from holdfast.facts.etcd_config import read_etcd_config
 from holdfast.facts.frames import pairs, sections
 from holdfast.facts.kubeadm_config import read_certificates_dir
 from holdfast.facts.kubelet import kubelet_version, static_pod_path
+from holdfast.facts.openshift_api import read_cluster, silence
+from holdfast.facts.openshift_host import raft_index, read_etcd_env, read_host
+from holdfast.facts.openshift_release import read_release
 from holdfast.facts.process import etcd_settings, flags
 from holdfast.facts.static_pod import read_static_pod
 from holdfast.facts.tools import tool_versions, version_in
 from holdfast.models.command import CommandResult
 
+PODS = tuple(f"manifest /etc/kubernetes/manifests/{name}-pod.yaml" for name in ("etcd", "kube-apiserver"))
+QUESTIONS = (
+    *("version", "infrastructure", "operators", "encryption kubeapiserver", "proxy", "etcd", "nodes", "machines"),
+    *("machine-set", "pods"),
+)
 PARSERS: dict[str, Callable[[str], Any]] = {
     "df": lambda text: read_df("n1", text),
     "etcd's configuration": lambda text: read_etcd_config("n1", text),
@@ -37,6 +45,17 @@ PARSERS: dict[str, Callable[[str], Any]] = {
     "a manifest": lambda text: read_static_pod("etcd.yaml", text, "etcd"),
     "tools": lambda text: tool_versions({"curl": text}),
     "a version": version_in,
+    "etcd.env": read_etcd_env,
+    "revision.json": raft_index,
+    "a release": read_release,
+    "an OpenShift host": lambda text: read_host(
+        dict.fromkeys(("scripts", "etcd-env", "data", "revision", *PODS), text)
+    ),
+    "an OpenShift API": lambda text: read_cluster({f"api {question}": text for question in QUESTIONS}),
+    "an API that failed": lambda text: (
+        silence({"api version failed": text}),
+        read_cluster({"api version": "", **{f"api {question} failed": text for question in QUESTIONS}}),
+    ),
 }
 LINES = st.lists(
     st.sampled_from(["a: [", "- b", "&x [*x]", "{a: 1}", "? ", "---", "!!python/object:os.system x", "<<: 1"])
