@@ -145,7 +145,7 @@ class DoubledNodes:
 
     def _bundle(self, command: Command) -> CommandResult:
         grants = self.services.secrets_grants
-        body = b"a bundle of " + command.values["paths"].encode()
+        body = b"a bundle of " + command.values.get("paths", "a pair").encode()
         for name, content in (("bundle_url", body), ("certificates_url", self.certificates)):
             if grants.receive(command.secrets[name], content).status != 200:
                 return failure("upload_denied")

@@ -41,14 +41,16 @@ class BackupMachine:
         on_phase: Callable[[str], None] = lambda _name: None,
         on_wait: Callable[[int], None] = lambda _seconds: None,
         repeat: bool = False,
+        force: bool = False,
     ) -> None:
         self.services, self.on_phase, self.on_wait, self.repeat = services, on_phase, on_wait, repeat
+        self.force = force
         self.state: BackupState | None = None
         self.waits = 0
 
     def execute(self, cluster: str, scheduled_time: datetime) -> Outcome:
         name = scheduled_run_id(cluster, scheduled_time)
-        request = BackupRequest(cluster=cluster, kind="recurring")
+        request = BackupRequest(cluster=cluster, kind="recurring", force=self.force)
         try:
             for phase in PHASES:
                 result = self._attempts(phase, request, name, scheduled_time)

@@ -105,9 +105,10 @@ class Scene:
         *,
         on_phase: Callable[[str], None] = lambda _: None,
         on_wait: Callable[["BackupMachine"], None] = lambda _: None,
+        **options: Any,
     ) -> Outcome:
         """With the machine's waits shortened to what a small database needs."""
-        machine = BackupMachine(services, on_phase=on_phase)
+        machine = BackupMachine(services, on_phase=on_phase, **options)
 
         def wait(seconds: int) -> None:
             on_wait(machine)

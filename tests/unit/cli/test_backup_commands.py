@@ -10,6 +10,8 @@ import pytest
 
 from builders.backed_up import doctor_manifest, in_gzip, through_nodes, unverified
 from builders.command_line import holdfast
+from builders.doubled_runs import run as doubled_run
+from builders.doubled_runs import three
 from builders.machine import BackupMachine
 from builders.runs import failed, run_record, succeeded
 from builders.services import START, MemoryServices, services_with
@@ -204,6 +206,22 @@ def test_run_starts_an_execution_and_names_it() -> None:
     started = ended.value["started"]
     assert started["new"] is True
     assert json.loads(services.executions.payloads[started["run_id"]]) == {"cluster": "prod-1", "kind": "manual"}
+
+
+def test_a_run_may_be_forced() -> None:
+    services = services_with()
+    started = holdfast("backup", "run", "prod-1", "--force", "-o", "json", services=services).value["started"]
+    assert json.loads(services.executions.payloads[started["run_id"]])["force"] is True
+
+
+def test_a_backup_that_is_possibly_dirty_is_listed_and_shown_as_such() -> None:
+    services, _ = three(edit=lambda report: report | {"possibly_dirty": True})
+    outcome = doubled_run(services)
+    assert "sealed, possibly dirty" in " ".join(holdfast("backup", "list", "prod-1", services=services).stdout.split())
+    shown = holdfast("backup", "show", "prod-1", str(outcome.backup_id), services=services).stdout
+    assert "possibly dirty: it was forced" in " ".join(shown.split())
+    verified = holdfast("backup", "verify", "prod-1", str(outcome.backup_id), services=services)
+    assert (verified.code, "backup_possibly_dirty" in verified.stderr) == (3, True)
 
 
 def test_run_of_an_unknown_cluster_starts_nothing() -> None:

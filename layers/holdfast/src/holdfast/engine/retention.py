@@ -53,11 +53,13 @@ class Applied(Model):
 
 @dataclass(frozen=True)
 class Decided:
-    """A plan, and the backups that everything in it counts on. `superseded` are keys of the catalogue that may go."""
+    """A plan, and the backups that everything in it counts on. `superseded` are keys of the catalogue that may go;
+    `dirty`: the run's own backup was forced, and is never verified."""
 
     plan: RetentionPlan
     floor: tuple[BackupEntry, ...]
     superseded: tuple[str, ...]
+    dirty: bool = False
 
 
 def plan_retention(services: Services, cluster_id: str, *, current: str = "") -> Decided:
@@ -78,7 +80,8 @@ def plan_retention(services: Services, cluster_id: str, *, current: str = "") ->
     locks = locks_of(services, cluster_id, plan.removals)
     if locks:
         plan = plan.model_copy(update={"verdicts": judge(locks=locks)})
-    return Decided(plan, floor(seen.entries, spec), seen.superseded)
+    dirty = any(each.backup_id == current and each.possibly_dirty for each in seen.entries)
+    return Decided(plan, floor(seen.entries, spec), seen.superseded, dirty)
 
 
 def _suspicions(entries: Sequence[BackupEntry], current: str, now: datetime) -> tuple[Finding, ...]:
@@ -127,11 +130,14 @@ def apply_retention(
 
 
 def retain(services: Services, run: BackupRun) -> tuple[Verdict, ...]:
-    """The state Retain: what the cluster's rule lets go, at most `AT_ONCE` backups of it, the oldest first."""
+    """The state Retain: what the cluster's rule lets go, at most `AT_ONCE` backups of it, the oldest first. Nothing
+    goes after a backup that is possibly dirty: it replaces none."""
     enter(services, run, "Retain")
     until = services.clock() + LONGEST
     decided = plan_retention(services, run.cluster_id, current=run.backup_id)
     verdicts = decided.plan.verdicts
+    if decided.dirty:
+        return verdicts
     if not any(each.backup_id == run.backup_id and each.state == "verified" for each in verdicts):
         raise PermanentError(
             "backup_not_verified",

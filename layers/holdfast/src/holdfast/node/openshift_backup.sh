@@ -53,8 +53,9 @@ enough_space() { # the pair, and a second copy of the snapshot in packed parts
 
 ask_proxy() { # for the pull of etcd's image, which most runs need not; as it is now, so that no plan holds its password
 	: >work/proxy
-	ask_oc get proxy cluster -o \
-		jsonpath='{.status.httpProxy}{"\n"}{.status.httpsProxy}{"\n"}{.status.noProxy}{"\n"}' >work/proxy 2>work/tool </dev/null ||
+	# Its status is what the operator made of the specification: it also has what is always reached without a proxy.
+	ask_oc get proxy cluster -o jsonpath='{.status.httpProxy}{"\n"}{.status.httpsProxy}{"\n"}{.status.noProxy}{"\n"}' \
+		>work/proxy 2>work/tool </dev/null ||
 		warn "the cluster's proxy is not known: $(last_words work/tool)"
 }
 
