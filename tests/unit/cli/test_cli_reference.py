@@ -11,6 +11,7 @@ import typer
 
 from builders import changes
 from builders.command_line import holdfast
+from builders.csr_nodes import csr_services
 from builders.doubled_restores import restorable
 from builders.machine import BackupMachine
 from builders.services import START, MemoryServices, client_secret, services_with
@@ -112,6 +113,8 @@ ARGUMENTS = {
     "retention accept": ["prod-1", "latest"],
     "member status": ["prod-1"],
     "member replace": ["prod-1", "n3"],
+    "csr list": ["prod-1"],
+    "csr approve": ["prod-1"],
     "runbook": ["prod-1", "BACKUP"],
     "freshness": [],
     "run list": ["prod-1"],
@@ -128,6 +131,8 @@ def test_the_keys_of_every_json_value_are_those_of_the_table(
     monkeypatch.setattr("time.sleep", lambda _: None)
     restores = command.split()[0] in ("restore", "member", "runbook")
     services, names = a_restore(command) if restores else a_run_and_a_backup()
+    if command.startswith("csr"):
+        services = csr_services()
     if command == "cluster apply":
         spec = load_cluster_spec(ROOT / "docs" / "examples" / "cluster.yaml")
         assert spec.transport.kind == "etcd"

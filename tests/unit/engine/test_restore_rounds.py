@@ -1,6 +1,7 @@
 """A step in rounds: what is approved follows from what the round before has told, and every decision is kept."""
 
 import json
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -8,12 +9,16 @@ import pytest
 from builders.changes import RUN, restore_plan
 from builders.csrs import W2, client, page, serving
 from builders.phases import PhaseScene, phase_scene
+from builders.runs import NOON
 from holdfast.drivers.openshift.csr_steps import csr_steps
+from holdfast.engine.restore.ending import finish
 from holdfast.errors import HoldfastError
 from holdfast.models.command import Command, CommandResult
-from holdfast.models.restore import RestoreStep
+from holdfast.models.restore import CHANGE_PHASES, RestoreStep, StepRecord
+from holdfast.planning.csr_rounds import refused_words
 
 STEPS = csr_steps("n1", named=["worker-7"])
+MINUTE = timedelta(minutes=1)
 
 
 class Cluster:
@@ -143,3 +148,33 @@ def test_an_answer_that_is_none_is_told_as_such() -> None:
     with pytest.raises(HoldfastError) as caught:
         scene.go_through("Finished")
     assert caught.value.code == "node_output_unreadable"
+
+
+def test_the_outcome_warns_of_what_was_refused_to_the_end() -> None:
+    """Not of what passed later, nor of older requests of the same kubelet."""
+    first = page(
+        client("worker-9", "csr-x"), client("worker-3", "csr-l"), client(name="csr-old", at=NOON - MINUTE), client()
+    )
+    later = quiet(5, packed=page(client("worker-9", "csr-x"))["packed"], not_ready=[], not_ready_count=0)
+    scene = scene_of(Cluster(first, later))
+    for phase in CHANGE_PHASES:
+        scene.go_through(phase)
+    outcome = finish(scene.services, scene.run)
+    why = "no Machine waits for it, and nobody named it"
+    assert [each for each in outcome.warnings if "csr-" in each] == [
+        f"the certificate request csr-{name} was not approved: there is no node worker-{number}, {why}"
+        for name, number in (("x", 9), ("l", 3))
+    ]
+
+
+def test_of_many_refusals_some_are_told_one_by_one() -> None:
+    records = [
+        StepRecord.model_validate(
+            {"step": "csrs-client", "node": "n1", "attempt": 1, "status": "done", "at": NOON, "started_at": NOON}
+            | {"report": {"verdicts": [{"name": f"csr-{n}", "action": "refuse", "code": "too_old", "why": "old"}]}}
+        )
+        for n in range(14)
+    ]
+    told = refused_words(records)
+    assert len(told) == 11
+    assert told[-1].startswith("4 more certificate requests")

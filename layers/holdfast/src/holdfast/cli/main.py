@@ -12,6 +12,7 @@ from holdfast import __version__
 from holdfast.cli import (
     backup,
     cluster,
+    csr,
     demo,
     freshness,
     local,
@@ -44,6 +45,7 @@ app.add_typer(backup.app, name="backup")
 app.add_typer(restore.app, name="restore")
 app.add_typer(retention.app, name="retention")
 app.add_typer(member.app, name="member")
+app.add_typer(csr.app, name="csr")
 app.add_typer(run_commands.app, name="run")
 app.add_typer(snapshot.app, name="snapshot")
 app.add_typer(local.app, name="local")

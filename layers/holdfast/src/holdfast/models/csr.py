@@ -95,3 +95,12 @@ class Verdict(Model):
     action: Action
     code: str
     why: Words
+
+
+class CsrReport(Model):
+    """What waits, as one control-plane host told it; what is none of a kubelet's is left out."""
+
+    host: str
+    requests: tuple[Verdict, ...] = ()
+    not_ready: tuple[Words, ...] = ()
+    not_ready_count: int = 0

@@ -5,17 +5,20 @@ Kubelets ask one after the other, as they come up, and one that was refused may 
 so all that waits is looked at again in every pass.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
 from holdfast.facts.csr import read_requests
 from holdfast.models.csr import CsrPage, Verdict
+from holdfast.models.restore import StepRecord
 from holdfast.planning.csr import Ground, judge, too_large
 
 # One look out for something new, in the script; and how many rounds there may be, whatever comes.
 PAUSE_S = 30
 MOST_ROUNDS = 400
+# So many refusals are told one by one.
+MOST_TOLD = 10
 
 
 def verdicts_of(page: CsrPage, named: frozenset[str]) -> tuple[Verdict, ...]:
@@ -66,3 +69,18 @@ def decide_page(values: Mapping[str, str], page: CsrPage) -> tuple[dict[str, Any
         "quiet_since": str(quiet_since),
         "count": str(count + 1),
     }
+
+
+def refused_words(records: Iterable[StepRecord]) -> tuple[str, ...]:
+    """What was refused to the end, from the records of rounds in the order of time."""
+    last: dict[str, Verdict] = {}
+    for record in records:
+        for each in record.report.get("verdicts", ()):
+            verdict = Verdict.model_validate(each)
+            last[verdict.name] = verdict
+    # Older requests of a kubelet whose newest one was approved are nobody's business any more.
+    refused = [each for each in last.values() if each.action == "refuse" and each.code != "superseded"]
+    told = [f"the certificate request {each.name} was not approved: {each.why}" for each in refused[:MOST_TOLD]]
+    if more := len(refused) - len(told):
+        told.append(f"{more} more certificate requests were not approved: holdfast csr list shows them")
+    return tuple(told)

@@ -28,6 +28,12 @@ class MemberPlanner:
                 hint=f"Restore the newest backup: holdfast restore plan {spec.id} latest. What the member that is left "
                 "still has is saved first.",
             )
+        if request.csrs:
+            raise RefusedError(
+                "mode_unsupported",
+                f"certificate requests are approved on OpenShift only, and {spec.id} is {spec.driver}",
+                hint="Elsewhere the controller manager approves what kubelets ask for by itself.",
+            )
         if backup and request.backup:
             return restore_findings(spec, seen, backup, request, now)
         return replacement_findings(spec, seen, request.replace or "", request, now, backup=backup)

@@ -7,6 +7,7 @@ from holdfast.errors import RefusedError
 from holdfast.models.cluster import ClusterSpec
 from holdfast.models.plan import Finding
 from holdfast.models.restore import ChangeRequest, RestorePlan
+from holdfast.planning.openshift_csrs import csr_findings, plan_csrs
 from holdfast.planning.openshift_replace import openshift_replacement_findings
 from holdfast.planning.openshift_replace_plan import plan_openshift_replacement
 from holdfast.planning.openshift_restore_findings import openshift_restore_findings, quorum_findings
@@ -25,6 +26,8 @@ class OpenShiftPlanner:
             return openshift_replacement_findings(spec, seen, request.replace, request, now)
         if request.quorum:
             return quorum_findings(spec, seen, request)
+        if request.csrs:
+            return csr_findings(seen, request)
         if backup and request.backup:
             return openshift_restore_findings(spec, seen, backup, request)
         raise _unknown(request)
@@ -49,6 +52,8 @@ class OpenShiftPlanner:
             return plan_quorum_restore(
                 spec, seen, request, run_id=run_id, emergency=emergency, findings=findings, now=now
             )
+        if request.csrs:
+            return plan_csrs(spec, seen, request, run_id=run_id, findings=findings, now=now)
         if backup and request.backup:
             return plan_openshift_restore(
                 spec, seen, backup, request, run_id=run_id, emergency=emergency, findings=findings, now=now

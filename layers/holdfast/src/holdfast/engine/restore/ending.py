@@ -36,8 +36,10 @@ from holdfast.models.restore import (
     EndedState,
     ExecutionContext,
     Failure,
+    RestorePlan,
 )
 from holdfast.models.run import UNKNOWN_CLUSTER, CaughtError, Outcome, Progress, StatusChangeEvent
+from holdfast.planning.csr_rounds import refused_words
 from holdfast.planning.naming import run_key
 from holdfast.planning.restore_end import advice, at_step, caught_error, failed_phase
 
@@ -100,10 +102,16 @@ def finish(services: Services, run: ChangeRun) -> Outcome:
         phase="Finished",
         started_at=run.started_at,
         finished_at=services.clock(),
-        warnings=(*warned, *not_started),
+        warnings=(*warned, *not_started, *_refused(services, run, plan)),
         followed_by=fresh,
     )
     return _close(services, run, outcome)
+
+
+def _refused(services: Services, run: ChangeRun, plan: RestorePlan | None) -> tuple[str, ...]:
+    """Certificate requests that a run left alone, in words: somebody has to look at them."""
+    rounds = {step.name for step in plan.steps if step.rounds} if plan else set()
+    return refused_words(Journal(services, run).records_of(rounds)) if rounds else ()
 
 
 def stop(services: Services, event: StatusChangeEvent) -> Outcome | None:

@@ -9,6 +9,7 @@ What the nodes of a step said counts until it was held against each other in vai
 under an attempt past those that did not agree.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Literal, get_args
 
@@ -146,6 +147,11 @@ class Journal:
     def records(self) -> tuple[StepRecord, ...]:
         """All of them, in the order of time."""
         return tuple(sorted((self._read(mark) for mark in self._marks), key=lambda record: (record.at, record.step)))
+
+    def records_of(self, steps: Collection[str]) -> tuple[StepRecord, ...]:
+        """Of rounds of these steps that have ended, in the order of time."""
+        ended = (mark for mark in self._marks if mark.step in steps and mark.status in ("again", "done"))
+        return tuple(sorted((self._read(mark) for mark in ended if mark.node != EVERYBODY), key=lambda each: each.at))
 
     def _of(self, step: str, node: str) -> list[Mark]:
         return [mark for mark in self._marks if mark.step == step and mark.node == node]

@@ -45,7 +45,7 @@ def start(
     seen = look_at_cluster(services, spec, run.run_id, look, backup, as_it_is=request.backup is None)
     if isinstance(seen, StartedLook):
         return ChangeState(run=run, look=seen)
-    saved = emergency.emergency_plan(services, spec, seen, run)
+    saved = None if request.csrs else emergency.emergency_plan(services, spec, seen, run)
     findings = findings_of(spec, seen, backup, request, saved, now)
     refuse_on(findings)
     plan = plan_of(spec, seen, backup, request, run, saved, findings, now)
@@ -67,7 +67,9 @@ def findings_of(
     made = saved.backup_id if isinstance(saved, BackupPlan) else None
     failure = saved if isinstance(saved, EndpointFailure) else None
     found = planner_of(spec.driver).findings(spec, seen, backup, request, now)
-    return ordered((), (*found, *emergency_findings(seen, made, failure, request.allow)))
+    # Certificates change nothing of etcd: there is nothing to save first.
+    saving = () if request.csrs else emergency_findings(seen, made, failure, request.allow)
+    return ordered((), (*found, *saving))
 
 
 def plan_of(
@@ -113,7 +115,7 @@ def preview(
         wait(seen)
         seen = look_at_cluster(services, spec, run_id, seen, backup, as_it_is=as_it_is)
     run = _run(request, run_id, now)
-    saved = emergency.emergency_plan(services, spec, seen, run)
+    saved = None if request.csrs else emergency.emergency_plan(services, spec, seen, run)
     findings = findings_of(spec, seen, backup, request, saved, now)
     return plan_of(spec, seen, backup, request, run, saved, findings, now)
 

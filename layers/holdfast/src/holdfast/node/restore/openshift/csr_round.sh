@@ -4,22 +4,77 @@
 # Variables: signers (words), awaited (names of nodes, words), limit_s, approve (lines of "NAME UID"; as all that follow
 # only in a later round), after (the last name of the page before), pause_s (how long it may wait for a change first).
 : "${approve:=}" "${after:=}" "${pause_s:=0}" "${page_size:=32}" "${page_bytes:=12000}"
-approved="" gone=""
+approved="" gone="" open=""
 need gzip base64
 
-list_requests() { # sets requests: names of what waits. Lines are candidates only: a name may hold anything but a slash
-	said=$(ask_oc get csr -o jsonpath='{range .items[*]}{.metadata.name}{"|"}{.spec.signerName}{"|"}{.status.conditions[*].type}{"\n"}{end}' 2>&1) || return 1
-	requests=$(printf '%s\n' "$said" | awk -F '|' -v signers=" $signers " '
-		NF == 3 && $1 ~ /^[a-z0-9][a-z0-9.-]*$/ && length($1) < 254 && $3 == "" &&
-			($2 == "" || index(signers, " " $2 " ")) { print $1 }' | sort -u)
+or_give_up() { # COMMAND...: until the API answers it
+	wait_for "$@" || stopped_by openshift_api_silent "oc, for certificate requests" "$said"
 }
 
-list_nodes() { # sets nodes: lines of NAME|READY|ADDRESSES, and not_ready: names
+# Lines of what many may write are candidates: names of requests may hold anything but a slash, and a kubelet writes what
+# it likes into its node. So a line counts only where no other has the same name, as the one that is true is always there;
+# else that object is asked for alone.
+
+list_requests() { # sets rows: NAME|UID|SIGNER|CONDITIONS, and requests: names of what waits
+	said=$(ask_oc get csr -o jsonpath='{range .items[*]}{.metadata.name}{"|"}{.metadata.uid}{"|"}{.spec.signerName}{"|"}{.status.conditions[*].type}{"\n"}{end}' 2>&1) || return 1
+	rows=$said
+	requests=$(printf '%s\n' "$rows" | awk -F '|' -v signers=" $signers " '
+		NF == 4 && $1 ~ /^[a-z0-9][a-z0-9.-]*$/ && length($1) < 254 && $4 == "" &&
+			($3 == "" || index(signers, " " $3 " ")) { print $1 }' | sort -u)
+}
+
+sort_approved() { # sets approved, open and gone: what became of those that are to be approved, by name and uid
+	list_requests || return 1
+	sorted=$({
+		printf '%s\n' "$approve" | sed '/^$/d; s/^/wanted|/; s/ /|/'
+		printf '%s\n' "$rows"
+	} | awk -F '|' '
+		$1 == "wanted" && NF == 3 { uid[$2] = $3; next }
+		$1 in uid { rows[$1]++; same[$1] = NF == 4 && $2 == uid[$1]; state[$1] = $4 }
+		END { for (name in uid) {
+			if (rows[name] > 1) what = "doubtful"
+			else if (!same[name]) what = "gone"
+			else what = state[name] == "" ? "open" : index(" " state[name] " ", " Approved ") ? "approved" : "gone"
+			print what, name, uid[name]
+		} }' | sort | sed '/^doubtful /!s/ [^ ]*$//')
+	for name in $(printf '%s\n' "$sorted" | sed -n 's/^doubtful \([^ ]*\) .*/\1/p'); do
+		uid=$(printf '%s\n' "$sorted" | sed -n "s/^doubtful $name //p")
+		said=$(ask_oc get csr "$name" --ignore-not-found -o jsonpath='{.metadata.uid}{"|"}{.status.conditions[*].type}' 2>&1) || return 1
+		case $said in "$uid|") what=open ;; "$uid|"*Approved*) what=approved ;; *) what=gone ;; esac
+		sorted="$sorted
+$what $name"
+	done
+	approved=$(printf '%s\n' "$sorted" | sed -n 's/^approved //p')
+	open=$(printf '%s\n' "$sorted" | sed -n 's/^open //p')
+	gone=$(printf '%s\n' "$sorted" | sed -n 's/^gone //p')
+}
+
+approve_all() { # those that are still what was decided about
+	sort_approved || return 1
+	[ -n "$open" ] || return 0
+	# shellcheck disable=SC2086 # names, as words
+	refused=$(ask_oc adm certificate approve $open 2>&1)
+	sort_approved || return 1
+	said=$refused
+	[ -z "$open" ]
+}
+
+list_nodes() { # sets nodes: NAME|READY|ADDRESSES, one line for each name, and doubtful and not_ready: names
+	said=$(ask_oc get nodes -o name 2>&1) || return 1
+	names=$said
 	said=$(ask_oc get nodes -o jsonpath='{range .items[*]}{.metadata.name}{"|"}{.status.conditions[?(@.type=="Ready")].status}{"|"}{.status.addresses[*].address}{"\n"}{end}' 2>&1) || return 1
-	nodes=$said
+	nodes=$({
+		printf '%s\n' "$names"
+		printf '%s\n' "$said"
+	} | awk -F '|' '
+		NF == 1 && sub(/^node\//, "") { known[$0]; next }
+		$1 in known { count[$1]++; line[$1] = NF == 3 ? $0 : $1 "||" }
+		END { for (name in known) print count[name] == 1 && line[name] != name "||" ? line[name] : name "||" }')
+	doubtful=$(printf '%s\n' "$nodes" | sed -n 's/||$//p')
+	claims=$said
 	not_ready=$({
-		printf '%s\n' "$nodes" | awk -F '|' 'NF == 3 && $1 != "" && $2 != "True" { print $1 }'
-		for each in $awaited; do printf '%s\n' "$nodes" | grep -q "^$each|" || echo "$each"; done
+		printf '%s\n' "$nodes" | awk -F '|' '$1 != "" && $2 != "True" { print $1 }'
+		for each in $awaited; do printf '%s\n' "$names" | grep -qxF "node/$each" || echo "$each"; done
 	} | sort -u)
 }
 
@@ -30,22 +85,6 @@ list_machines() { # sets machines: lines of NODE|ADDRESSES, and has_machines; a 
 	*) return 1 ;;
 	esac
 	machines=$said
-}
-
-or_give_up() { # COMMAND...: until the API answers it
-	wait_for "$@" || stopped_by openshift_api_silent "oc, for certificate requests" "$said"
-}
-
-approve_one() { # sets approved or gone. The name may have been given anew: the one that was decided about has its uid
-	said=$(ask_oc get csr "$name" --ignore-not-found -o jsonpath='{.metadata.uid}{"|"}{.status.conditions[*].type}' 2>&1) || return 1
-	case $said in
-	"$uid|"*Approved*) approved="$approved $name" ;;
-	"$uid|")
-		said=$(ask_oc adm certificate approve "$name" 2>&1) || return 1
-		approved="$approved $name"
-		;;
-	*) gone="$gone $name" ;;
-	esac
 }
 
 changed() { # something waits that did not wait before, or all nodes are ready
@@ -88,14 +127,18 @@ words_of() { # lines or words, as JSON strings
 	done
 }
 
-node_told() { # NAME: as JSON. Asked for alone: what a kubelet writes of its node shall not be taken for another's
-	said=$(ask_oc get node "$1" --ignore-not-found -o jsonpath='{.status.conditions[?(@.type=="Ready")].status}{"\n"}{range .status.addresses[*]}{.address}{"\n"}{end}' 2>&1) || return 1
-	ready=$(printf '%s\n' "$said" | head -n 1)
-	told="{\"name\":\"$1\",\"ready\":\"$(as_json "$ready")\",\"addresses\":[$(comma="" && words_of "$(printf '%s\n' "$said" | tail -n +2 | head -n 24)")]}"
+ask_node() { # NAME: sets row. Asked for alone: what another one wrote is no part of it
+	said=$(ask_oc get node "$1" --ignore-not-found -o jsonpath='{.status.conditions[?(@.type=="Ready")].status}{"\n"}{.status.addresses[*].address}' 2>&1) || return 1
+	row="$1|$(printf '%s\n' "$said" | head -n 1 | tr '|' ' ')|$(printf '%s\n' "$said" | tail -n +2 | tr '|\n' '  ')"
+}
+
+node_told() { # sets told: row as JSON
+	told=${row#*|}
+	told="{\"name\":\"${row%%|*}\",\"ready\":\"$(as_json "${told%%|*}")\",\"addresses\":[$(comma="" && words_of "$(printf '%s\n' "${told#*|}" | tr ' ' '\n' | head -n 24)")]}"
 }
 
 others_have() { # addresses of the nodes NAMES that another node has too
-	printf '%s\n' "$nodes" | awk -F '|' -v meant=" $(printf '%s' "$1" | tr '\n' ' ') " '
+	printf '%s\n' "$claims" | awk -F '|' -v meant=" $(printf '%s' "$1" | tr '\n' ' ') " '
 		{ count = split($3, address, " ")
 		for (number = 1; number <= count; number++) if (!((address[number], $1) in seen)) {
 			seen[address[number], $1]; owners[address[number]]++
@@ -112,18 +155,15 @@ machines_told() { # NAMES: Machines of these nodes, and those that have no node 
 	done
 }
 
-while read -r name uid; do
-	[ -z "$name" ] || or_give_up approve_one
-done <<END
-$approve
-END
+[ -z "$approve" ] || or_give_up approve_all
 or_give_up list_requests
+or_give_up list_nodes
 if [ "$pause_s" -gt 0 ]; then
 	before=$requests
 	(limit_s=$pause_s && wait_for changed)
+	or_give_up list_requests
+	or_give_up list_nodes
 fi
-or_give_up list_requests
-or_give_up list_nodes
 or_give_up list_machines
 count=$page_size too_large=""
 or_give_up fetch_page "$count"
@@ -140,7 +180,9 @@ printf '%s\n' "$nodes" >work/nodes
 meant=$([ -z "$packed" ] || meant_nodes work/nodes | head -n 64)
 told_nodes=""
 for each in $meant; do
-	or_give_up node_told "$each"
+	row=$(printf '%s\n' "$nodes" | awk -F '|' -v name="$each" '$1 == name')
+	if printf '%s\n' "$doubtful" | grep -qxF "$each"; then or_give_up ask_node "$each"; fi
+	node_told
 	told_nodes="$told_nodes${told_nodes:+,}$told"
 done
 last=$(printf '%s\n' "$page" | tail -n 1)
