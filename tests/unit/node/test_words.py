@@ -76,3 +76,28 @@ def test_the_last_twelve_lines_are_json_strings(tmp_path: Path, shell: str) -> N
 def test_of_a_program_that_said_nothing_there_are_no_lines(tmp_path: Path, shell: str) -> None:
     (tmp_path / "words").touch()
     assert ran(shell, tmp_path, node.script("openshift"), "last_lines ./words\n").stdout == ""
+
+
+WAITS = """
+limit_s=9 looks=0 said=stale
+lacks() {
+	looks=$((looks + 1))
+	[ $looks -lt 4 ] || return 0
+	[ $looks -eq 1 ] || said="$((looks / 2)) of 2 are ready"
+	return 1
+}
+wait_for lacks && echo over
+"""
+
+
+@every_shell
+def test_what_a_wait_still_lacks_is_said_and_nothing_older(tmp_path: Path, shell: str) -> None:
+    functions = node.script("common") + node.script("restore")
+    done = ran(shell, tmp_path, functions, WAITS.replace("echo over", "cat saying"))
+    assert done.stderr.splitlines() == ["1 of 2 are ready"], done
+
+
+@every_shell
+def test_a_person_is_told_what_a_wait_lacks_once_and_not_every_second(tmp_path: Path, shell: str) -> None:
+    done = ran(shell, tmp_path, node.by_hand_functions(), WAITS)
+    assert (done.stdout, done.stderr) == ("over\n", "1 of 2 are ready\n")

@@ -7,9 +7,14 @@ uptime_s() { # a clock that nobody sets
 }
 
 wait_for() { # COMMAND...: until it succeeds; fails after limit_s seconds. It is tried every second, or every_s
-	until_s=$(($(uptime_s) + limit_s))
+	until_s=$(($(uptime_s) + limit_s)) said_before=${said:-}
 	until "$@"; do
 		[ "$(uptime_s)" -lt $until_s ] || return 1
+		# What it says it still lacks: whoever looks at the step is shown it.
+		if [ "${said:-}" != "$said_before" ]; then
+			said_before=$said
+			say "$said"
+		fi
 		sleep "${every_s:-1}"
 	done
 }
