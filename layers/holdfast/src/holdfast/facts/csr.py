@@ -31,6 +31,17 @@ _LARGEST_REQUEST = 8192
 # extensionRequest (RFC 2985).
 _EXTENSIONS = x509.ObjectIdentifier("1.2.840.113549.1.9.14")
 _SHORT = {NameOID.COMMON_NAME: "CN", NameOID.ORGANIZATION_NAME: "O"}
+# What the parser raises; one request that it cannot read shall not keep others from their turn.
+_UNREADABLE = (
+    ValueError,
+    TypeError,
+    OverflowError,
+    InvalidSignature,
+    UnsupportedAlgorithm,
+    x509.DuplicateExtension,
+    x509.InvalidVersion,
+    x509.UnsupportedGeneralNameType,
+)
 _CURVES = ("secp256r1", "secp384r1", "secp521r1")
 _SMALLEST_RSA = 2048
 
@@ -123,7 +134,7 @@ def read_asked(text: str) -> Asked:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", CryptographyDeprecationWarning)
             return _asked(x509.load_pem_x509_csr(pem))
-    except (ValueError, TypeError, UnsupportedAlgorithm, InvalidSignature):
+    except _UNREADABLE:
         return Asked(flaw="it is no certificate request that can be read")
 
 
