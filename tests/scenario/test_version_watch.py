@@ -12,6 +12,7 @@ from builders.backed_up import CLUSTER, one_backup, only_backup, rewrite_manifes
 from builders.doubled_nodes import DoubledNodes, nodes_spec
 from builders.openshift_host import ANSWERS, openshift_host, survey_of
 from builders.services import START, MemoryServices
+from holdfast.engine import backup
 from holdfast.engine.version_watch import last_backup, start_if_changed
 from holdfast.errors import HoldfastError, PermanentError, TransientError
 from holdfast.models.command import CommandResult
@@ -64,12 +65,12 @@ def rewrite_release(services: MemoryServices, version: str, **changes: object) -
     rewrite_manifest(services, backup, source=source | {"platform_version": version}, **changes)
 
 
-def started(host: OpenShift, before_each: Callable[[], None] = lambda: None) -> BackupState:
+def started(host: OpenShift, before_each: Callable[[], None] = lambda: None, *, run: str = RUN) -> BackupState:
     """Started until it has nothing to wait for, as JSON carries what it leaves."""
     state: BackupState | None = None
     for _ in range(20):
         before_each()
-        state = start_if_changed(host.services, REQUEST, RUN, NOW, state.pending if state else None)
+        state = start_if_changed(host.services, REQUEST, run, NOW, state.pending if state else None)
         state = BackupState.model_validate_json(state.model_dump_json())
         if state.pending is None:
             return state
@@ -98,6 +99,21 @@ def test_a_release_that_has_changed_starts_a_backup_that_says_why(host: OpenShif
     plan = BackupPlan.model_validate_json(host.services.bucket.read(run_key(CLUSTER, RUN, "plan.json")))
     assert plan.findings[0].code == "version_changed"
     assert plan.findings[0].text == f"the cluster has 4.18.12, and {only_backup(host.services)} is of 4.18.11"
+
+
+def test_the_backup_is_of_the_new_release_and_the_next_look_finds_it(host: OpenShift) -> None:
+    state = started(host)
+    for phase in (backup.take_snapshot, backup.take_secrets):
+        state = phase(host.services, state)
+        while state.pending:
+            host.services.clock.advance(timedelta(seconds=state.pending.wait_s))
+            state = phase(host.services, state)
+    assert backup.seal(host.services, state).source.platform_version == "4.18.12"
+    host.services.leases.release(CLUSTER, RUN)
+    next_one = scheduled_run_id(CLUSTER, NOW + timedelta(hours=1), "version-changed")
+    assert started(host, run=next_one).skipped == (
+        f"the newest backup, {state.run.backup_id}, is of 4.18.12 as the cluster is"
+    )
 
 
 @pytest.mark.parametrize("now_is", [told("4.18.12"), told("4.18.12", "True"), None])
