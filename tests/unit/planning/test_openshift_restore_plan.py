@@ -10,7 +10,7 @@ from builders.openshift_shapes import ERAS, FIRST, MIDDLE, NEWEST, SINGLE, Era
 from builders.restore_shapes import BACKUP, NOW, RUN
 from holdfast import node
 from holdfast.cli.plan_view import plan_view
-from holdfast.cli.render import say
+from holdfast.cli.render import console, say
 from holdfast.errors import RefusedError
 from holdfast.models.openshift import OpenShiftView
 from holdfast.models.restore import ChangeRequest, RestorePlan
@@ -204,12 +204,19 @@ def test_what_has_no_procedure_is_refused() -> None:
     assert refused.value.code == "quorum_no_data"
 
 
+def test_with_commands_every_function_that_a_script_calls_is_shown(capsys: pytest.CaptureFixture[str]) -> None:
+    screen = console()
+    for part in plan_view(planned(NEWEST), commands=True):
+        say(screen, part)
+    shown = capsys.readouterr().out
+    for function in ("need_one_pair()", "run_vendor()", "guard_is()", "ask_oc()", "stopped_by()", "download()"):
+        assert function in shown
+
+
 @pytest.mark.parametrize(("era", "name"), [(FIRST, "4.4"), (NEWEST, "4.18")], ids=["4.4", "4.18"])
 def test_a_plan_is_shown_as_it_was(era: Era, name: str, capsys: pytest.CaptureFixture[str]) -> None:
     """The golden files are what `holdfast restore plan` prints for a cluster that is down; docs/drivers/openshift.md
     traces each command in them to a fact of the vendor's."""
-    from holdfast.cli.render import console
-
     screen = console()
     for part in plan_view(planned(era)):
         say(screen, part)

@@ -28,7 +28,7 @@ def plan_view(plan: "RestorePlan", *, commands: bool = False) -> "Iterator[Rende
         yield ""
         yield table(("RESULT", "CODE", "WHAT"), map(finding_row, plan.findings))
     if commands:
-        yield from _shared()
+        yield from _shared(plan)
     numbers = {step.name: number for number, step in enumerate(plan.steps, start=1)}
     passed = False
     for phase in CHANGE_PHASES:
@@ -122,10 +122,10 @@ def _words(values: "Mapping[str, str]") -> list[str]:
     return [f"{name}={shlex.quote(value)}".replace("\n", "\\n") for name, value in values.items()]
 
 
-def _shared() -> "Iterator[RenderableType]":
+def _shared(plan: "RestorePlan") -> "Iterator[RenderableType]":
     yield ""
     yield Text("Functions that the scripts share", style="bold")
-    for name in SHARED:
+    for name in (*SHARED, *SHARED_MORE.get(plan.driver, ())):
         yield _script(name)
 
 
@@ -135,8 +135,9 @@ def _script(name: str) -> Text:
     return _indented(node.script(name).rstrip("\n").expandtabs(4), 7)
 
 
-# What node.change puts in front of every script.
+# What node.change puts in front of every script, and in front of those for a distribution's hosts.
 SHARED = ("common", "containers", "restore", "download")
+SHARED_MORE = {"openshift": ("openshift", "openshift_restore")}
 
 
 def scripts_of(plan: "RestorePlan") -> dict[str, str]:
