@@ -19,7 +19,7 @@ MACHINES = "openshift-machine-api"
 OLD, NEW = "prod-x7k2p-master-2", "prod-x7k2p-master-3"
 LOST = "master-2"
 NAMES = f"etcd-peer-{LOST} etcd-serving-{LOST} etcd-serving-metrics-{LOST}"
-READY = [{"type": "Ready", "status": "True"}]
+AT, ALL = "3 nodes are at revision 12", '3 "members" are available'
 
 
 def kind(word: str) -> Kind:
@@ -306,14 +306,19 @@ def test_the_node_must_be_in_the_state_that_the_plan_is_for(
 
 
 def has_etcd(
-    server: OpenShiftApi, *, available: str = "True", reason: str = "AllNodesAtLatestRevision", at: str
+    server: OpenShiftApi,
+    *,
+    available: str = "True",
+    count: str = ALL,
+    reason: str = "AllNodesAtLatestRevision",
+    at: str,
 ) -> None:
     delete(server, ETCD, "", "cluster")
     made = server.api.create(
         ETCD, "", {"apiVersion": ETCD.api_version, "kind": "Etcd", "metadata": {"name": "cluster"}}
     )
     conditions = [
-        {"type": "EtcdMembersAvailable", "status": available, "message": '3 "members" are available'},
+        {"type": "EtcdMembersAvailable", "status": available, "message": count},
         {"type": "NodeInstallerProgressing", "status": "False", "reason": reason, "message": at},
     ]
     made["status"] = {"conditions": conditions}
@@ -333,7 +338,7 @@ def test_a_cluster_is_settled_when_pods_members_and_revisions_say_so(
     node: RestoreNode, server: OpenShiftApi, three: LocalEtcd
 ) -> None:
     has_pods(server, 3)
-    has_etcd(server, at="3 nodes are at revision 12")
+    has_etcd(server, at=AT)
     given = values(node, **access(three), voters="3")
     assert node.done("openshift/members_settled", **given) == {"voters": 3, "pods": 3, "revision": 12}
 
@@ -341,11 +346,12 @@ def test_a_cluster_is_settled_when_pods_members_and_revisions_say_so(
 @pytest.mark.parametrize(
     ("pods", "changes", "words"),
     [
-        ((2, 1), {"at": "3 nodes are at revision 12"}, "2 of 3 etcd pods are Ready"),
-        ((4, 0), {"at": "3 nodes are at revision 12"}, "4 of 4 etcd pods are Ready, 3 are wanted"),
-        ((3, 0), {"at": "3 nodes are at revision 12", "available": "False"}, "EtcdMembersAvailable is False"),
+        ((2, 1), {"at": AT}, "2 of 3 etcd pods are Ready"),
+        ((4, 0), {"at": AT}, "4 of 4 etcd pods are Ready, 3 are wanted"),
+        ((3, 0), {"at": AT, "available": "False"}, "EtcdMembersAvailable is False"),
+        ((3, 0), {"at": AT, "count": "2 of 3 members are available, m is unhealthy"}, "m is unhealthy"),
         ((3, 0), {"at": "2 nodes are at revision 11; 1 nodes are at revision 12"}, "revision 11"),
-        ((3, 0), {"at": "3 nodes are at revision 12", "reason": "InstallerPodsRunning"}, "InstallerPodsRunning"),
+        ((3, 0), {"at": AT, "reason": "InstallerPodsRunning"}, "InstallerPodsRunning"),
         ((3, 0), {"at": ""}, "NodeInstallerProgressing"),
     ],
 )
