@@ -77,28 +77,28 @@ WAYS = {
     "old-release": lost(version="4.9.30"),
     "off-the-list": without_member(lost(), 3),
 }
-MIDDLE = ["remove-member", "delete-secrets"]
+MIDDLE = ["remove-member", "guard-off", "delete-secrets"]
 END = ["rejoin", "members-settled", "guard-on", "report"]
 
 
 @pytest.mark.parametrize(
     ("way", "steps"),
     [
-        ("machine", ["guard-off", "save-machine", *MIDDLE, "delete-machine", "create-machine", *END]),
-        ("machine-set", ["guard-off", *MIDDLE, "delete-machine", "await-machine", *END]),
-        ("bare-metal", ["guard-off", *MIDDLE, "await-host", *END]),
-        ("user-provided", ["guard-off", *MIDDLE, "await-host", *END]),
-        ("no-machine", ["guard-off", *MIDDLE, "await-host", *END]),
-        ("crash-looping", ["guard-off", "stop-etcd", "put-data-aside", *MIDDLE, *END]),
-        ("corrupt", ["guard-off", "stop-etcd", "put-data-aside", *MIDDLE, *END]),
+        ("machine", ["save-machine", *MIDDLE, "delete-machine", "create-machine", *END]),
+        ("machine-set", [*MIDDLE, "delete-machine", "await-machine", *END]),
+        ("bare-metal", [*MIDDLE, "await-host", *END]),
+        ("user-provided", [*MIDDLE, "await-host", *END]),
+        ("no-machine", [*MIDDLE, "await-machine", *END]),
+        ("crash-looping", ["stop-etcd", "put-data-aside", *MIDDLE, *END]),
+        ("corrupt", ["stop-etcd", "put-data-aside", *MIDDLE, *END]),
         (
             "old-release",
             [
-                *("save-machine", *MIDDLE, "delete-machine", "create-machine"),
+                *("save-machine", "remove-member", "delete-secrets", "delete-machine", "create-machine"),
                 *("rejoin", "members-settled", "report"),
             ],
         ),
-        ("off-the-list", ["guard-off", "save-machine", "delete-secrets", "delete-machine", "create-machine", *END]),
+        ("off-the-list", ["save-machine", "guard-off", "delete-secrets", "delete-machine", "create-machine", *END]),
     ],
 )
 def test_each_way_has_its_own_steps(way: str, steps: list[str]) -> None:
@@ -166,6 +166,12 @@ def test_where_a_person_brings_the_host_the_plan_has_what_to_do_in_few_words(way
     assert f"holdfast csr approve prod-1 --node {name(3)}. " in told
     assert told.endswith(f") holdfast restore resume {RUN}.")
     assert len(told) < 520
+
+
+def test_where_hosts_come_by_machines_and_one_has_none_a_person_makes_it() -> None:
+    values = plan(WAYS["no-machine"]).step("await-machine").commands[0].values
+    assert (values["machine"], "oc apply a Machine" in values["instructions"]) == ("", True)
+    assert "install the host" not in values["instructions"]
 
 
 def test_what_is_told_to_who_approves() -> None:

@@ -28,6 +28,16 @@ need_keep() { # where a run notes things on a host, and keeps what it replaced
 	said=$(mkdir -p "$keep" 2>&1 && chmod 700 "$keep" 2>&1) || stopped_by restore_tool_failed "making $keep" "$said"
 }
 
+# With the quorum guard off, etcd restarts on one host after the other, and the API with it: what is asked then is asked
+# until limit_s is over.
+see_in_time() { # ARGUMENTS of oc get
+	wait_for see "$@" || stopped_by openshift_api_silent "oc get $1 $2, for $limit_s s" "$said"
+}
+
+oc_tried() { # ARGUMENTS: one that changes something; sets said
+	said=$(ask_oc "$@" 2>&1 </dev/null)
+}
+
 # Of nodes, Machines and etcd's pods. Each look is a program that starts and a question to the API: not every second.
 every_s=${every_s:-3}
 ready_status='.status.conditions[?(@.type=="Ready")].status'

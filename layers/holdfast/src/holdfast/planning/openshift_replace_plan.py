@@ -124,12 +124,17 @@ def _instructions(spec: ClusterSpec, cluster: OpenShiftCluster, diagnosis: Diagn
             f"delete the BareMetalHost and the node {name}",
             _BARE_METAL_HOST,
         ]
+    elif cluster.machines and machine is None:
+        steps = ["oc apply a Machine of the control plane in openshift-machine-api, by the manifest of another one"]
+        steps += ["wait until it is Running"]
     else:
         steps = [
             f"oc delete node {name}",
             f"install the host {name} anew under its name and address, with the control plane's ignition",
         ]
-    steps += [f"holdfast csr approve {spec.id} --node {name}", f"holdfast restore resume {run_id}"]
+    if machine or not cluster.machines:
+        steps.append(f"holdfast csr approve {spec.id} --node {name}")
+    steps.append(f"holdfast restore resume {run_id}")
     return " ".join(f"{number}) {step}." for number, step in enumerate(steps, start=1))
 
 

@@ -22,8 +22,6 @@ def replace_steps(task: MemberTask) -> tuple[RestoreStep, ...]:
 def _prepared(task: MemberTask) -> Found:
     """Before anything is gone. A member that crashes would go on crashing on what is put aside."""
     yield steps.still_lost(task)
-    if task.guarded:
-        yield shared.guard_off(task.helper, task.run_id, phase="Shutdown")
     if task.way == "machine":
         yield steps.save_machine(task)
     if task.host:
@@ -32,7 +30,11 @@ def _prepared(task: MemberTask) -> Found:
 
 
 def _removed(task: MemberTask) -> Found:
+    """As soon as the guard is off, the operator rolls out what it had to put off, and etcd restarts on one host after
+    the other: the list is changed before that, while all is still."""
     yield steps.remove_member(task)
+    if task.guarded:
+        yield shared.guard_off(task.helper, task.run_id, phase="Restore" if task.member_id else "Shutdown")
     yield steps.delete_secrets(task)
     if task.way in ("machine", "machine-set"):
         yield steps.delete_machine(task)
@@ -42,9 +44,9 @@ def _back(task: MemberTask) -> Found:
     """A new machine, or the host itself; the operator brings the member."""
     if task.way == "machine":
         yield steps.create_machine(task)
-    if task.way == "machine-set":
+    if task.way == "machine-set" or task.lacks_machine:
         yield steps.await_machine(task)
-    if task.way == "by-hand":
+    elif task.way == "by-hand":
         yield steps.await_host(task)
     yield steps.rejoin(task)
 

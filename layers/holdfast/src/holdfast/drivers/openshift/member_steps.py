@@ -7,7 +7,7 @@ its approval.
 from holdfast.drivers.openshift.member_values import MemberTask, secrets
 from holdfast.drivers.openshift.restore_values import access
 from holdfast.drivers.openshift.shared_steps import kept, limit, on
-from holdfast.drivers.timeouts import ETCD_READY_S, ROLLOUT_S, SLACK_S, snapshot_timeout_s
+from holdfast.drivers.timeouts import ETCD_READY_S, OC_S, ROLLOUT_S, SLACK_S, snapshot_timeout_s
 from holdfast.models.restore import RestoreStep
 
 # A provider may take long to end an instance that does not answer, and a machine is installed, restarted, and joins.
@@ -26,8 +26,8 @@ def still_lost(task: MemberTask) -> RestoreStep:
         phase="Shutdown",
         title=f"See that the member of {task.name} did not come back meanwhile, and that the others can do without it",
         script="openshift/still_lost",
-        commands=(on(task.helper, access(task.helper), told, ready),),
-        timeout_s=ASK_S,
+        commands=(on(task.helper, access(task.helper), told, ready, limit(ASK_S)),),
+        timeout_s=3 * ASK_S,
         done_when="it does not answer, and enough of the others do",
     )
 
@@ -38,8 +38,8 @@ def save_machine(task: MemberTask) -> RestoreStep:
         phase="Shutdown",
         title=f"Write the manifest of the Machine {task.new_machine}: that of {task.machine}, without what was its own",
         script="openshift/save_machine",
-        commands=(on(task.helper, _machines(task)),),
-        timeout_s=ASK_S,
+        commands=(on(task.helper, _machines(task), limit(ASK_S)),),
+        timeout_s=2 * ASK_S,
         done_when="the manifest has the old one's labels and spec, and no providerID",
         undo="openshift/forget_machine",
     )
@@ -67,8 +67,8 @@ def delete_secrets(task: MemberTask) -> RestoreStep:
         phase="Restore",
         title=f"Delete the three secrets with the certificates of {task.name}'s member ({task.tallies[1]})",
         script="openshift/delete_secrets",
-        commands=(on(task.helper, kept(task.run_id), {"secrets": secrets(task.name)}),),
-        timeout_s=ASK_S,
+        commands=(on(task.helper, kept(task.run_id), {"secrets": secrets(task.name)}, limit(OC_S)),),
+        timeout_s=3 * OC_S,
         done_when="none of the three that there were is there any more",
         no_return=True,
     )
@@ -78,15 +78,16 @@ def delete_machine(task: MemberTask) -> RestoreStep | None:
     """With a ControlPlaneMachineSet the old one may wait for the new one."""
     if not task.machine:
         return None
-    limit_s = 0 if task.way == "machine-set" else MACHINE_GONE_S
-    done = "its deletion was asked for" if task.way == "machine-set" else "the API has it no more"
+    alone = task.way == "machine"
+    done = "the API has it no more" if alone else "its deletion was asked for"
+    told = {"machine": task.machine, "gone": "1" if alone else ""}
     return RestoreStep(
         name="delete-machine",
         phase="Restore",
         title=f"Delete the Machine {task.machine}, and its instance with it",
         script="openshift/delete_machine",
-        commands=(on(task.helper, {"machine": task.machine}, limit(limit_s)),),
-        timeout_s=limit_s + ASK_S,
+        commands=(on(task.helper, told, limit(MACHINE_GONE_S)),),
+        timeout_s=2 * MACHINE_GONE_S + ASK_S,
         done_when=done,
         no_return=True,
     )
@@ -105,14 +106,17 @@ def create_machine(task: MemberTask) -> RestoreStep:
 
 
 def await_machine(task: MemberTask) -> RestoreStep:
-    names = {"machine": task.machine, "known": " ".join(task.known)}
+    """A person is waited for as little as in `await_host`."""
+    limit_s = ASK_S if task.instructions else MACHINE_READY_S + MACHINE_GONE_S
+    names = {"machine": task.machine, "known": " ".join(task.known), "instructions": task.instructions}
+    who = "a person" if task.instructions else "the ControlPlaneMachineSet"
     return RestoreStep(
         name="await-machine",
         phase="RestartCluster",
-        title="Wait for the Machine that the ControlPlaneMachineSet makes, and for its node",
+        title=f"Wait for the Machine that {who} makes, and for its node",
         script="openshift/await_machine",
-        commands=(on(task.helper, names, limit(MACHINE_READY_S + MACHINE_GONE_S)),),
-        timeout_s=MACHINE_READY_S + MACHINE_GONE_S + ASK_S,
+        commands=(on(task.helper, names, limit(limit_s)),),
+        timeout_s=limit_s + ASK_S,
         done_when="a Machine that was not there before is Running, its node Ready, and the old one gone",
     )
 

@@ -38,6 +38,11 @@ class MemberTask:
     tallies: tuple[str, str]
     instructions: str = ""
 
+    @property
+    def lacks_machine(self) -> bool:
+        """Hosts come by Machines here, and the lost one has none: there is no manifest to make another one of."""
+        return self.way == "by-hand" and bool(self.known) and not self.machine
+
 
 def secrets(name: str) -> str:
     """The three that hold a member's certificates; the operator makes new ones for a node that has none."""

@@ -13,7 +13,7 @@ from holdfast.local.etcd_binaries import etcd_binary
 from holdfast.local.machines.oc.client import Api
 from holdfast.local.machines.openshift.cluster import OpenShiftCluster
 from holdfast.local.machines.openshift.layout import etcd_secrets
-from holdfast.local.machines.openshift.operating import Knobs, ensure, files_of, set_status
+from holdfast.local.machines.openshift.operating import Knobs, ensure, files_of, masters, set_status
 from holdfast.local.machines.openshift.seed import Object, condition, named, secret
 from holdfast.local.machines.openshift.static_pods import StaticPodOperator, digest
 from holdfast.local.machines.openshift.vendor import minor
@@ -37,7 +37,7 @@ class EtcdOperator(StaticPodOperator):
         self._facts = self._ask()
         self._issue(api)
         if self._facts:
-            self._scale(self._facts)
+            self._scale(api, self._facts)
             self._available(api, self._facts)
         super().sync(api)
 
@@ -92,14 +92,15 @@ class EtcdOperator(StaticPodOperator):
                     self.cluster.secrets[name] = pair
                     ensure(api, named("secret"), "openshift-etcd", secret(name, pair))
 
-    def _scale(self, facts: EtcdFacts) -> None:
+    def _scale(self, api: Api, facts: EtcdFacts) -> None:
         known = {url for each in facts.members for url in each.peer_urls}
         for learner in (each for each in facts.members if each.is_learner):
             with contextlib.suppress(subprocess.SubprocessError):  # it has not caught up
                 self._etcdctl("member", "promote", learner.member_id)
             return
+        ready = masters(api)
         for node in self.cluster.nodes:
-            if node.host.peer_url not in known and self._waits(node.name):
+            if node.host.peer_url not in known and ready.get(node.name) and self._waits(node.name):
                 with contextlib.suppress(subprocess.SubprocessError):  # the others are not all there
                     self._etcdctl("member", "add", node.name, f"--peer-urls={node.host.peer_url}", "--learner")
                 return

@@ -1,11 +1,10 @@
 # shellcheck shell=sh disable=SC2034,SC2154 # the variables are set before this text
 # Delete the secrets of a member that left. The operator makes new ones under the same names where the node is still
 # there: those that were there first are noted, and no other ones are deleted when this runs again.
-# Variables: keep, secrets (names).
+# Variables: keep, secrets (names), limit_s.
 need_keep
 uid_of() { # SECRET: sets uid, "" when there is none
-	see secret "$1" -n openshift-etcd --ignore-not-found -o 'jsonpath={.metadata.uid}' ||
-		stopped_by openshift_api_silent "oc get secret $1" "$said"
+	see_in_time secret "$1" -n openshift-etcd --ignore-not-found -o 'jsonpath={.metadata.uid}'
 	uid=$said
 }
 if [ ! -f "$keep/secrets" ]; then
@@ -23,7 +22,7 @@ while read -r name noted; do
 	[ -n "$name" ] || continue
 	uid_of "$name"
 	if [ "$uid" = "$noted" ]; then
-		said=$(ask_oc delete secret "$name" -n openshift-etcd --ignore-not-found 2>&1 </dev/null) ||
+		wait_for oc_tried delete secret "$name" -n openshift-etcd --ignore-not-found ||
 			stopped_by openshift_api_silent "oc delete secret $name" "$said"
 	fi
 	deleted="$deleted${deleted:+,}\"$name\""

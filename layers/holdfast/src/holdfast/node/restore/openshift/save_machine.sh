@@ -1,11 +1,11 @@
 # shellcheck shell=sh disable=SC2016,SC2034,SC2154 # the variables are set before this text
 # Write the manifest of a new control-plane Machine: labels and spec of the old one. Everything that was the old one's own
 # (status, annotations, finalizers, uid, providerID, ...) is left out, as only what is named here is taken over.
-# Variables: keep, machine, new_machine.
+# Variables: keep, machine, new_machine, limit_s.
 need_keep
-see machine "$machine" -n openshift-machine-api -o json ||
-	stopped_by openshift_machine_unknown "oc get machine $machine" "$said"
+see_in_time machine "$machine" -n openshift-machine-api --ignore-not-found -o json
 old=$said
+[ -n "$old" ] || give_up openshift_machine_unknown "there is no Machine $machine any more"
 # oc prints each key on its own line, four blanks a level; no string has a line end in it.
 part() { # LEVEL KEY: the lines of an object
 	printf '%s\n' "$old" | awk -v head="$1\"$2\": {" -v end="$1}" '
