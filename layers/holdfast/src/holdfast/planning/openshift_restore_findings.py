@@ -3,33 +3,23 @@ table; what holds for every distribution is that of planning/restore_findings.py
 
 from collections.abc import Iterator
 
-from holdfast.drivers.needs import lacks_tools
 from holdfast.models.cluster import ClusterSpec
-from holdfast.models.node import NodeSurvey
 from holdfast.models.plan import Finding
 from holdfast.models.restore import ChangeRequest
+from holdfast.planning import openshift_host_checks as of_hosts
 from holdfast.planning import openshift_version_checks as of_versions
 from holdfast.planning import restore_backup_checks as of_backup
 from holdfast.planning import restore_node_checks as of_nodes
 from holdfast.planning.openshift_hosts import (
     QUORUM_RESTORE,
-    cluster_of,
     generation_of_all,
     has_quorum,
-    host_of,
     hosts,
     quorum_host,
     recovery_host,
 )
 from holdfast.planning.restore_findings import ordered
-from holdfast.planning.restore_node_checks import LOG_BYTES, TIMES
 from holdfast.planning.restore_seen import ChosenBackup, RestoreSeen
-
-# What etcd has there, and 4.18 and later with it; all else is in the way of the vendor's script.
-_OF_ETCD = ("member", "revision.json")
-_PERF = "etcd_perf"
-_RESTORE, _DISABLE, _FENCED = "cluster-restore.sh", "disable-etcd.sh", "cluster-restore-tnf.sh"
-_TOPOLOGIES = ("HighlyAvailable", "HighlyAvailableArbiter", "SingleReplica", "DualReplica")
 
 
 def openshift_restore_findings(
@@ -49,15 +39,15 @@ def _of_restore(
     yield from of_nodes.unreachable(spec, seen, backup)
     yield from of_nodes.root(seen)
     yield from of_nodes.unfinished(seen)
-    yield from _topology(seen)
-    yield from _scripts(seen)
+    yield from of_hosts.topology(seen)
+    yield from of_hosts.scripts(seen)
     yield from of_versions.generations(seen)
-    yield from _layout(seen)
+    yield from of_hosts.layout(seen)
     yield from _pair(backup)
     yield from of_versions.versions(seen, backup)
-    yield from _strays(hosts(seen))
-    yield from _tools(seen, backup)
-    yield from _disks(seen, backup)
+    yield from of_hosts.strays(hosts(seen))
+    yield from of_hosts.tools(seen, backup)
+    yield from of_hosts.disks(seen, backup)
     yield from _encryption(seen, backup)
     yield from of_nodes.healthy(seen)
     yield from _quorum_instead(spec, seen)
@@ -76,7 +66,7 @@ def _of_quorum(spec: ClusterSpec, seen: RestoreSeen) -> Iterator[Finding]:
     chosen = quorum_host(seen)
     yield from of_nodes.root(seen)
     yield from of_nodes.unfinished(seen)
-    yield from _topology(seen)
+    yield from of_hosts.topology(seen)
     if chosen is None:
         yield Finding(
             level="refuse",
@@ -85,8 +75,9 @@ def _of_quorum(spec: ClusterSpec, seen: RestoreSeen) -> Iterator[Finding]:
             hint=f"Restore a backup: holdfast restore plan {spec.id} latest.",
         )
     else:
-        yield from _strays((chosen,))
-        yield from _room(chosen, max((status.db_size for status in seen.etcd.statuses), default=0) if seen.etcd else 0)
+        yield from of_hosts.strays((chosen,))
+        told = seen.etcd.statuses if seen.etcd else ()
+        yield from of_hosts.room(chosen, max((status.db_size for status in told), default=0))
     yield from of_nodes.healthy(seen)
     if chosen is not None:
         yield Finding(
@@ -119,54 +110,6 @@ def _mode(request: ChangeRequest) -> Iterator[Finding]:
         )
 
 
-def _topology(seen: RestoreSeen) -> Iterator[Finding]:
-    cluster = cluster_of(seen.surveys)
-    topology = cluster.topology if cluster else ""
-    fenced = [survey.node for survey in hosts(seen) if _FENCED in host_of(survey).scripts]
-    if topology and topology not in _TOPOLOGIES:
-        yield Finding(
-            level="refuse",
-            code="topology_unsupported",
-            text=f"the control plane's topology is {topology}: its hosts are not where etcd can be restored",
-            hint="A hosted control plane is restored in the cluster that hosts it.",
-        )
-    elif topology == "DualReplica" and fenced:
-        yield Finding(
-            level="refuse",
-            code="topology_unsupported",
-            text=f"two nodes with fencing are restored by {_FENCED}, whose way is not known here",
-            hint="Follow the vendor's text for two-node clusters, with the pair that the buckets have.",
-        )
-
-
-def _scripts(seen: RestoreSeen) -> Iterator[Finding]:
-    lacking: dict[str, str] = {}
-    for survey in seen.surveys:
-        host = host_of(survey)
-        if host.generation is None or _RESTORE not in host.scripts:
-            lacking[survey.node] = f"it has no {_RESTORE}"
-        elif host.generation == "4.18" and len(seen.surveys) > 1 and _DISABLE not in host.scripts:
-            lacking[survey.node] = f"it has no {_DISABLE}"
-    if lacking:
-        yield Finding(
-            level="refuse",
-            code="openshift_script_missing",
-            text="; ".join(f"{node}: {reason}" for node, reason in lacking.items()),
-            hint="etcd's own pod puts them into /usr/local/bin. The cluster file names control-plane hosts only.",
-        )
-
-
-def _layout(seen: RestoreSeen) -> Iterator[Finding]:
-    unknown = {survey.node: survey.etcd_problem for survey in hosts(seen) if survey.etcd is None}
-    if unknown:
-        yield Finding(
-            level="refuse",
-            code="layout_unknown",
-            text="; ".join(f"{node}: {reason or 'how etcd runs is not known'}" for node, reason in unknown.items()),
-            hint="See the manifest of etcd's pod and etcd.env on the host.",
-        )
-
-
 def _pair(backup: ChosenBackup) -> Iterator[Finding]:
     if not backup.manifest.bundles:
         yield Finding(
@@ -174,64 +117,6 @@ def _pair(backup: ChosenBackup) -> Iterator[Finding]:
             code="bundle_missing",
             text="the backup has no archive of static resources, and the vendor's script wants the pair",
             hint="Choose a backup that was made by cluster-backup.sh through a control-plane host.",
-        )
-
-
-def _strays(surveys: tuple[NodeSurvey, ...]) -> Iterator[Finding]:
-    strays = {
-        survey.node: names
-        for survey in surveys
-        if (names := [each for each in host_of(survey).data_entries if not _is_of_etcd(each)])
-    }
-    if strays:
-        yield Finding(
-            level="refuse",
-            code="openshift_data_stray",
-            text="; ".join(f"{node}: /var/lib/etcd has {', '.join(names)}" for node, names in strays.items()),
-            hint="Move it out of there: the vendor's script would stop at it, half-way, when etcd is down already.",
-        )
-
-
-def _is_of_etcd(name: str) -> bool:
-    return name in _OF_ETCD or name.startswith(_PERF)
-
-
-def _tools(seen: RestoreSeen, backup: ChosenBackup) -> Iterator[Finding]:
-    reasons = {survey.node: "it has no crictl" for survey in hosts(seen) if "crictl" not in survey.tools}
-    recovery, packed = recovery_host(seen, backup), backup.manifest.snapshot.compression
-    if recovery and (missing := _lacks(recovery, packed)):
-        reasons[recovery.node] = missing
-    if reasons:
-        yield Finding(
-            level="refuse",
-            code="tool_missing",
-            text="; ".join(f"{node}: {reason}" for node, reason in reasons.items()),
-            hint="Control-plane hosts have them; a host that lacks one is not what it should be.",
-        )
-
-
-def _lacks(recovery: NodeSurvey, packed: str) -> str:
-    if not host_of(recovery).has_oc:
-        return "it has no oc"
-    if packed not in recovery.tools:
-        return f"it has no {packed}, and the snapshot is packed with it"
-    return lacks_tools(recovery)
-
-
-def _disks(seen: RestoreSeen, backup: ChosenBackup) -> Iterator[Finding]:
-    recovery = recovery_host(seen, backup)
-    if recovery:
-        yield from _room(recovery, backup.manifest.snapshot.raw_size)
-
-
-def _room(survey: NodeSurvey, size: int) -> Iterator[Finding]:
-    need = TIMES * size + LOG_BYTES
-    if survey.data_free < need:
-        yield Finding(
-            level="refuse",
-            code="restore_disk_short",
-            text=f"{survey.node} has {survey.data_free} bytes free beside etcd's data; {need} are needed",
-            hint="Make room there: old data are kept. /var/lib/holdfast-old has those of earlier restores.",
         )
 
 
