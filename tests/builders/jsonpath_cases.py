@@ -69,7 +69,6 @@ CASES = {
     '{range .items[1].spec.list[*]}{"x"}{end}y': "y",
     '{.items[0].kind}{" "}{.items[1].kind}': "Etcd Etcd",
     "{..taints[*].key}": "x y",
-    "{.items[0].metadata.labels.*}": "path ",
 }
 
 REFUSED = {
