@@ -54,9 +54,9 @@ def run(command: list[str], text: str = "") -> Answer:
 
 
 @contextmanager
-def openshift_api(folder: Path) -> Iterator[OpenShiftApi]:
+def openshift_api(folder: Path, members: int = 1) -> Iterator[OpenShiftApi]:
     """Empty, and ready. Its objects are in a real etcd of its own, below PREFIX."""
-    etcd = LocalEtcd.start(folder / "etcd", members=1)
+    etcd = LocalEtcd.start(folder / "etcd", members=members)
     try:
         authority, port = issue_ca("localhost-serving-signer"), free_port()
         command = [sys.executable, "-m", "holdfast.local.machines.apiserver", *_files(folder, authority, etcd)]

@@ -5,7 +5,7 @@ from typing import Any
 
 from holdfast.local.machines.apiserver.kinds import Kind
 
-_GAP = 3
+_GAP, _LEAST = 3, 6
 
 
 def as_json(value: dict[str, Any]) -> str:
@@ -23,7 +23,7 @@ def as_name(kind: Kind, value: dict[str, Any]) -> str:
 
 
 def as_table(tables: list[dict[str, Any]], *, wide: bool, namespaces: bool, headers: bool) -> str:
-    """In columns as wide as their longest cell; the last is as long as it is."""
+    """In columns as wide as their longest cell, and never very narrow; the last is as long as it is."""
     shown = [each for each in enumerate(tables[0]["columnDefinitions"]) if wide or not each[1].get("priority")]
     first = ["NAMESPACE"] if namespaces else []
     lines = [[*first, *(column["name"].upper() for _, column in shown)]] if headers else []
@@ -31,7 +31,9 @@ def as_table(tables: list[dict[str, Any]], *, wide: bool, namespaces: bool, head
         for row in table.get("rows") or []:
             where = [row["object"]["metadata"].get("namespace", "")] if namespaces else []
             lines.append([*where, *(_cell(row["cells"][number]) for number, _ in shown)])
-    widths = [max(len(line[number]) for line in lines) + _GAP for number in range(len(lines[0]) if lines else 0)]
+    widths = [
+        max(_LEAST, *(len(line[number]) + _GAP for line in lines)) for number in range(len(lines[0]) if lines else 0)
+    ]
     text = ""
     for line in lines:
         padded = [cell.ljust(width) for cell, width in zip(line[:-1], widths, strict=False)]
