@@ -1,18 +1,22 @@
 """The plan that approves certificate requests and does nothing else."""
 
+import io
 from dataclasses import replace
 from typing import Any
 
 import pytest
 from pydantic import ValidationError
+from rich.console import Console
 
 from builders import openshift_seen
+from holdfast.cli.plan_view import plan_view
 from holdfast.engine.restore.started import findings_of
 from holdfast.errors import RefusedError
 from holdfast.models.restore import ChangeRequest
 from holdfast.planning.openshift_csrs import asked_host
 from holdfast.planning.planners import planner_of
 from holdfast.planning.restore_seen import RestoreSeen
+from holdfast.planning.runbook import runbook
 
 REQUEST = ChangeRequest(cluster="prod-1", csrs=True, nodes=("worker-3",))
 
@@ -77,3 +81,20 @@ def test_elsewhere_than_on_openshift_the_request_is_refused() -> None:
 def test_a_request_that_means_two_things_or_none_is_no_request(words: dict[str, object]) -> None:
     with pytest.raises(ValidationError):
         ChangeRequest.model_validate({"cluster": "prod-1", **words})
+
+
+def test_its_plan_and_its_page_say_what_a_person_does_and_promise_no_backup() -> None:
+    spec, looked = openshift_seen.spec(), seen()
+    found = planner_of("openshift").findings(spec, looked, None, REQUEST, openshift_seen.NOW)
+    plan = planner_of("openshift").plan(
+        spec, looked, None, REQUEST, run_id="prod-1-x", emergency=None, findings=found, now=openshift_seen.NOW
+    )
+    page = runbook(plan)
+    assert "# Approve certificate requests of kubelets of prod-1, by hand" in page
+    assert page.count("oc adm certificate approve NAME") == 2
+    assert "Going back" not in page
+    text = io.StringIO()
+    shown = Console(file=text, width=200)
+    for line in plan_view(plan):
+        shown.print(line)
+    assert "first  no backup: nothing that etcd's members have is replaced" in text.getvalue()

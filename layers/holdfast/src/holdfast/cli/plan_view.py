@@ -70,6 +70,8 @@ def what_of(plan: "RestorePlan") -> str:
 
 
 def _emergency(plan: "RestorePlan") -> str:
+    if plan.job == "approve-csrs":
+        return "no backup: nothing that etcd's members have is replaced"
     if plan.emergency is None:
         missing = any(finding.code == "no_emergency_snapshot" and finding.level != "info" for finding in plan.findings)
         return f"no emergency backup: {'none could be made' if missing else 'no member answers'}"

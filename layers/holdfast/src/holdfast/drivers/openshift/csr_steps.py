@@ -18,6 +18,7 @@ QUIET_S = 60
 QUIET_UNREADY_S = 300
 WAVE_S = 1200
 _BY_HAND = """ask_oc get csr
+echo "export KUBECONFIG=$oc_config"
 echo "See each that is Pending, of $signers: oc describe csr NAME"
 echo "Is it that node's own, of names and addresses that you know, and made a moment ago?"
 echo "Then: oc adm certificate approve NAME"
