@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -15,7 +15,10 @@ from builders.ssh_keys import client_key
 from builders.waiting import wait_for
 from holdfast.drivers.registry import driver_of
 from holdfast.engine.node_facts import NodeFacts, ask_nodes
+from holdfast.local.machines.oc.client import Api
+from holdfast.local.machines.openshift.operating import AnyApi
 from holdfast.local.machines.openshift.pods import RESOURCES
+from holdfast.local.machines.openshift.seed import named
 from holdfast.models.cluster import KubernetesTransport, SshTransport
 from holdfast.models.openshift import OPERATORS, Generation
 from holdfast.transports.base import Transport
@@ -138,6 +141,43 @@ def test_a_privileged_pod_is_told_the_same_as_over_ssh(facts: NodeFacts, cluster
 
 def test_nothing_speaks_against_a_backup(facts: NodeFacts) -> None:
     assert codes(facts) == {}
+
+
+def test_what_the_operators_say_speaks_against_a_backup(cluster: OpenShiftCluster) -> None:
+    api = AnyApi(cluster).answering()
+    encrypting = {"type": "Encrypted", "status": "False", "reason": "EncryptionInProgress", "message": "secrets"}
+    unwell = {"type": "EtcdMembersAvailable", "status": "False", "message": "0 of 1 members are available"}
+    moving = {"type": "Progressing", "status": "True", "reason": "NodeInstaller", "message": "1 node is at revision 3"}
+    with (
+        said(api, "clusteroperators", "kube-scheduler", moving),
+        said(api, "clusterversions", "version", moving),
+        said(api, "kubeapiservers.operator.openshift.io", "cluster", encrypting),
+        said(api, "etcds.operator.openshift.io", "cluster", unwell),
+    ):
+        found = asked(cluster)
+    assert codes(found) == {
+        "openshift_progressing": "refuse",
+        "openshift_encryption_migrating": "refuse",
+        "openshift_upgrading": "warn",
+        "openshift_members_unavailable": "warn",
+    }
+    texts = {each.code: each.text for each in DRIVER.findings(found.surveys, found.etcd, datetime.now(UTC))}
+    assert "kube-scheduler" in texts["openshift_progressing"]
+    assert "0 of 1 members are available" in texts["openshift_members_unavailable"]
+
+
+@contextmanager
+def said(api: Api, word: str, name: str, condition: dict[str, str]) -> Iterator[None]:
+    """While the block runs the object has that condition instead of its own of that type. No operator is at work here
+    that would say otherwise."""
+    kind = named(word)
+    before = api.get(kind, "", name).get("status", {}).get("conditions", [])
+    others = [each for each in before if each["type"] != condition["type"]]
+    api.patch(kind, "", name, {"status": {"conditions": [*others, condition]}}, "status")
+    try:
+        yield
+    finally:
+        api.patch(kind, "", name, {"status": {"conditions": before}}, "status")
 
 
 def test_without_its_api_server_the_host_is_surveyed_all_the_same(
