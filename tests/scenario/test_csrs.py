@@ -12,6 +12,9 @@ from builders.csr_cluster import CsrCluster, machine_object, node_object, now
 from builders.csrs import NODE_GROUPS, W1, W2, client, pem, serving, subject_of
 from builders.openshift_api import OpenShiftApi, openshift_api
 from holdfast.drivers.openshift.csr_steps import csr_steps
+from holdfast.local.machines.apiserver.kinds import kind_called
+from holdfast.local.machines.openshift import asking
+from holdfast.local.machines.openshift.layout import BOOTSTRAPPER
 from holdfast.models.csr import CLIENT_SIGNER, SERVING_SIGNER, CsrNode, CsrPage
 from holdfast.planning.csr_rounds import verdicts_of
 
@@ -260,6 +263,18 @@ def test_a_serving_certificate_for_an_address_of_another_node_is_refused_and_tol
     assert cluster.approved() == set()
     records = [each for each in scene.journal.records() if each.status == "done" and each.node == "n1"]
     assert records[-1].report["verdicts"][0]["why"] == "192.0.2.12 is no name or address of worker-1"
+
+
+@pytest.mark.parametrize("serves", [False, True])
+def test_what_kubelets_of_our_own_hosts_ask_for_passes(cluster: CsrCluster, tmp_path: Path, serves: bool) -> None:
+    """And so is who asks what the API says, not what a test wrote."""
+    asked = asking.request("worker-1", "192.0.2.11", asking.new_key(tmp_path / "kubelet.key"), serving=serves)
+    groups = ("system:serviceaccounts", "system:serviceaccounts:openshift-machine-config-operator")
+    user, of = ("system:node:worker-1", ("system:nodes",)) if serves else (BOOTSTRAPPER, groups)
+    kind = kind_called("csr")
+    assert kind
+    made = cluster.server.api.acting_as(user, *of).create(kind, "", asked)
+    assert told(page_of(cluster)) == {made["metadata"]["name"]: "own_addresses" if serves else "returns"}
 
 
 def test_groups_of_a_node_are_its_own(cluster: CsrCluster) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ipaddress
 import warnings
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -44,10 +45,12 @@ class CertificateAuthority:
         own = () if address == "127.0.0.1" else (x509.IPAddress(ipaddress.ip_address(address)),)
         return self._issue(_subject(name), _BOTH_SIDES, LOOPBACK_NAMES + own, timedelta(days=days))
 
-    def issue_client(self, name: str = "holdfast", *, days: float = 30, group: str = "") -> KeyPair:
+    def issue_client(
+        self, name: str = "holdfast", *, days: float = 30, group: str = "", groups: Iterable[str] = ()
+    ) -> KeyPair:
         """For a client. Negative `days` give a certificate that expired that long ago; `group` is its organization,
-        which an API server takes for the user's group."""
-        return self._issue(_subject(name, group), _CLIENT_SIDE, (), timedelta(days=days))
+        which an API server takes for the user's group, and so are `groups`."""
+        return self._issue(_subject(name, *([group] if group else []), *groups), _CLIENT_SIDE, (), timedelta(days=days))
 
     def _issue(
         self, subject: x509.Name, usage: x509.ExtendedKeyUsage, names: tuple[x509.GeneralName, ...], life: timedelta
@@ -83,8 +86,8 @@ def issue_ca(name: str = "Holdfast local etcd CA") -> CertificateAuthority:
     return CertificateAuthority(_pem(certificate), key)
 
 
-def _subject(name: str, group: str = "") -> x509.Name:
-    groups = [x509.NameAttribute(NameOID.ORGANIZATION_NAME, group)] if group else []
+def _subject(name: str, *organizations: str) -> x509.Name:
+    groups = [x509.NameAttribute(NameOID.ORGANIZATION_NAME, each) for each in organizations]
     with warnings.catch_warnings():
         # Names of service accounts are longer than what X.520 allows; everybody reads them all the same.
         warnings.simplefilter("ignore", UserWarning)

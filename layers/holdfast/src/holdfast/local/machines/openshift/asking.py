@@ -25,13 +25,13 @@ def certify(api: Api, node: str, address: str, path: Path) -> None:
     PKI.mkdir(parents=True, exist_ok=True)
     key, asked = path.with_suffix(".key"), path.with_suffix(".asked")
     if not key.exists():
-        _openssl("ecparam", "-genkey", "-name", "prime256v1", "-noout", "-out", str(key))
+        new_key(key)
     if asked.exists():
         status, found = api.ask("GET", f"{_REQUESTS}/{asked.read_text()}")
         if status == 404:  # a restore knows nothing of it
             asked.unlink()
     if not asked.exists():
-        status, found = api.ask("POST", _REQUESTS, _request(node, address, key, serving=path == SERVING))
+        status, found = api.ask("POST", _REQUESTS, request(node, address, key, serving=path == SERVING))
         if status != 201:
             return
         asked.write_text(found["metadata"]["name"])
@@ -46,7 +46,12 @@ def certify(api: Api, node: str, address: str, path: Path) -> None:
     asked.unlink()
 
 
-def _request(node: str, address: str, key: Path, *, serving: bool) -> dict[str, Any]:
+def new_key(path: Path) -> Path:
+    _openssl("ecparam", "-genkey", "-name", "prime256v1", "-noout", "-out", str(path))
+    return path
+
+
+def request(node: str, address: str, key: Path, *, serving: bool) -> dict[str, Any]:
     words = ["req", "-new", "-key", str(key), "-subj", f"/O=system:nodes/CN=system:node:{node}"]
     words += ["-addext", f"subjectAltName=DNS:{node},IP:{address}"] if serving else []
     pem = _openssl(*words)

@@ -36,6 +36,8 @@ KUBELET_CLIENT = "/var/lib/kubelet/pki/kubelet-client-current.pem"
 KUBELET_SERVING = "/var/lib/kubelet/pki/kubelet-server-current.pem"
 KUBELET_CA = "/etc/kubernetes/kubelet-ca.crt"
 BOOTSTRAP = "/etc/kubernetes/kubelet-bootstrap.pem"
+# Those of a service account of that namespace.
+_ACCOUNTS = ("system:serviceaccounts", "system:serviceaccounts:openshift-machine-config-operator")
 BOOTSTRAPPER = "system:serviceaccount:openshift-machine-config-operator:node-bootstrapper"
 ETCD_SECRETS = ("etcd-peer", "etcd-serving", "etcd-serving-metrics")
 
@@ -154,7 +156,7 @@ def unrevisioned(signers: Signers, host: Host) -> dict[str, str]:
 
 def kubelet_files(signers: Signers, host: Host, *, joined: bool) -> dict[str, str]:
     """`joined`: it has a certificate; without one it asks for it as the bootstrapper."""
-    asking = signers.kubernetes.issue_client(BOOTSTRAPPER, group="system:serviceaccounts")
+    asking = signers.kubernetes.issue_client(BOOTSTRAPPER, groups=_ACCOUNTS)
     found = {KUBELET_CA: signers.kubernetes.certificate, BOOTSTRAP: asking.certificate + asking.key}
     if joined:
         own = signers.kubernetes.issue_client(f"system:node:{host.name}", group="system:nodes")
