@@ -44,6 +44,7 @@ SAID: dict[str, dict[str, Any]] = {
     "openshift/fetch": {"bytes": 4_096},
     "openshift/fetch_bundle": {"files": 60},
     "openshift/forget": {"removed": True},
+    "openshift/tidy": {"removed": True},
     "openshift/save_old": {"kept": ""},
     "openshift/put_old_back": {"kept": ""},
     "openshift/stop_pod": {"stopped": ["etcd"]},

@@ -305,6 +305,20 @@ def test_the_pair_is_forgotten_with_what_was_half_fetched(host: OpenShiftNode) -
     assert host.done("forget") == {"removed": False}
 
 
+def test_what_is_aside_goes_to_the_old_data_when_new_manifests_are_there(host: OpenShiftNode) -> None:
+    """Left where it is, it would tell the next restore that this one is not over."""
+    host.has_pair()
+    host.done("stop_pod", components="etcd kube-apiserver")
+    host.manifest().write_text("kind: Pod # by the operator\n")
+    assert host.done("tidy") == {"removed": True}
+    assert (names(host.aside), names(host.keep / "manifests")) == (["kube-apiserver-pod.yaml"], ["etcd-pod.yaml"])
+    host.manifest("kube-apiserver").write_text("kind: Pod # by the operator\n")
+    assert host.done("tidy") == {"removed": True}
+    assert (host.aside.exists(), host.stage.exists()) == (False, False)
+    assert host.done("tidy") == {"removed": False}
+    assert host.manifest().read_text().endswith("operator\n")
+
+
 def test_data_are_copied_while_nobody_holds_them_and_the_copy_goes_when_it_is_taken_back(host: OpenShiftNode) -> None:
     (host.keep / "etcd-copy.part/member").mkdir(parents=True)
     assert host.done("copy_data") == {"kept": str(host.keep / "etcd-copy")}

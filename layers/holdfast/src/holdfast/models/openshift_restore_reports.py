@@ -30,7 +30,7 @@ class FetchedArchive(StoredModel):
 
 
 class RemovedReport(StoredModel):
-    """Of forget and forget_copy: whether there was anything to remove."""
+    """Of forget, tidy and forget_copy: whether there was anything to remove."""
 
     removed: bool
 
@@ -114,6 +114,7 @@ OPENSHIFT_RESTORE_REPORTS: dict[str, type[StoredModel]] = {
     "openshift/fetch": FetchedFile,
     "openshift/fetch_bundle": FetchedArchive,
     "openshift/forget": RemovedReport,
+    "openshift/tidy": RemovedReport,
     "openshift/save_old": MovedReport,
     "openshift/put_old_back": MovedReport,
     "openshift/stop_pod": StoppedReport,
