@@ -146,6 +146,12 @@ def test_a_host_that_nobody_reaches_has_a_healthy_member_when_the_api_shows_it_r
     assert found(cluster(), away=AWAY).cause == "healthy"
 
 
+def test_a_pod_that_is_shown_ready_between_two_crashes_is_no_healthy_member() -> None:
+    told = found(cluster(etcd_pods=(pod(1), pod(2), pod(3, restarts=7))))
+    assert (told.cause, told.may_return) == ("crash-looping", "")
+    assert found(cluster()).word == "returns-soon"
+
+
 def test_without_a_quorum_no_single_member_is_the_question() -> None:
     told = found(machine_off(), alive=(1,), away=AWAY)
     assert told.cause == "quorum-lost"

@@ -87,7 +87,7 @@ def diagnose(spec: ClusterSpec, seen: RestoreSeen, node: str, now: datetime) -> 
         return None
     name = kubernetes_name(spec, seen, node)
     machine = next((each for each in cluster.machines if each.node == name), None)
-    made = _Look(name, cluster, machine, seen, now)
+    made = _Look(name, cluster, machine, seen, now, asked=seen.survey_of(node) is not None)
     if made.is_healthy:
         return Diagnosis(name, "healthy", f"the member on {name} is healthy", machine=machine)
     counted = tally(etcd)
@@ -103,6 +103,7 @@ class _Look:
     machine: Machine | None
     seen: RestoreSeen
     now: datetime
+    asked: bool
 
     @property
     def member(self) -> str:
@@ -121,12 +122,15 @@ class _Look:
 
     @property
     def is_healthy(self) -> bool:
-        """It said so itself; or nobody could ask it on its host, and the API shows node and pod Ready."""
+        """It said so itself; or nobody reached its host, and the API shows node and pod Ready. A pod that crashes is
+        shown Ready for moments too: where the host was reached and the member did not answer, that says nothing."""
         if self.seen.etcd is None or not self.member:
             return False
         answered = {status.member_id for status in self.seen.etcd.statuses}
         if self.member in answered:
             return self.member in healthy_voters(self.seen.etcd)
+        if self.asked:
+            return False
         ready = self.node is not None and self.node.ready == "True" and not self.node.unreachable
         return ready and self.pod is not None and self.pod.ready
 
