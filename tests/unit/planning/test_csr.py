@@ -1,7 +1,9 @@
 """Which certificate requests of kubelets are approved: their own, to the letter, and nobody else's."""
 
 import base64
+import re
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,6 +15,7 @@ from builders.csrs import NODE_GROUPS, W1, W2, client, csr, ground, packed, pem,
 from builders.runs import NOON
 from holdfast.facts.csr import read_requests
 from holdfast.models.csr import CLIENT_SIGNER, SERVING_SIGNER, CsrMachine, CsrNode, Verdict
+from holdfast.planning import csr as csr_policy
 from holdfast.planning.csr import BOOTSTRAPPER, judge, too_large
 
 _WEAK = rsa.generate_private_key(65537, 1024)  # noqa: S505 - that is what is refused
@@ -262,3 +265,15 @@ def test_a_verdict_shows_no_control_characters() -> None:
 
 def test_what_fits_on_no_page_is_refused() -> None:
     assert (too_large("csr-x").action, too_large("csr-x").code) == ("refuse", "request_too_large")
+
+
+def test_the_page_of_the_driver_explains_every_reason_and_no_other() -> None:
+    page = (Path(csr_policy.__file__).parents[5] / "docs/drivers/openshift.md").read_text()
+    rows = re.findall(r"^\| (approve|refuse) \| (`[^|]*) \|", page, re.MULTILINE)
+    explained = {(action, code) for action, codes in rows for code in re.findall(r"`([a-z_]+)`", codes)}
+    source = Path(csr_policy.__file__).read_text()
+    refused = set(re.findall(r'_No\(\s*"([a-z_]+)"', source)) - {"decided", "not_a_kubelets"}
+    approved = set(re.findall(r'return "([a-z_]+)", f?"', source))
+    others = {"superseded", "request_too_large"}
+    assert explained == {("refuse", each) for each in refused | others} | {("approve", each) for each in approved}
+    assert len(explained) > 20
