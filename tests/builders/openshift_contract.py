@@ -4,6 +4,7 @@ has OpenShift's kinds as CustomResourceDefinitions (tests/cluster). `server` is 
 import base64
 import json
 import uuid
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -303,6 +304,15 @@ class ClientContract:
         assert server.oc("get", "etcd", name, "-o", "name").stdout == f"etcd.operator.openshift.io/{name}\n"
         assert json.loads(server.oc("get", "etcd", name, "-ojson").stdout)["spec"]["a"] == 1
         assert name in server.oc("get", "etcds.operator.openshift.io").stdout
+
+    def test_oc_is_asked_for_help_without_a_server_and_whether_it_has_the_command_or_not(
+        self, server: OpenShiftApi
+    ) -> None:
+        away = OpenShiftApi(Path("/nowhere"), server.nobody)
+        for words, knows in ((("adm", "wait-for-stable-cluster"), True), (("adm", "no-such-command"), False)):
+            done = away.oc(*words, "--help")
+            assert (done.code, done.stderr, "--minimum-stable-period" in done.stdout) == (0, "", knows)
+        assert away.oc("no-such-command", "--help").code == 1
 
     def test_oc_says_what_is_not_there_and_fails(self, server: OpenShiftApi) -> None:
         done = server.oc("get", "etcd", "nobody")

@@ -3,7 +3,7 @@
 import sys
 
 from holdfast.local.machines.oc import verbs
-from holdfast.local.machines.oc.adm import adm
+from holdfast.local.machines.oc.adm import adm, help_of
 from holdfast.local.machines.oc.arguments import parse
 from holdfast.local.machines.oc.client import Api
 from holdfast.local.machines.oc.failures import OcError
@@ -16,8 +16,6 @@ _VERBS = {
     "create": verbs.create,
     "adm": adm,
 }
-# Whose help is asked for to see whether this oc knows them.
-_HELPED = ("wait-for-stable-cluster",)
 
 
 def main() -> int:
@@ -26,8 +24,8 @@ def main() -> int:
         verb = _VERBS.get(options.words[0] if options.words else "")
         if verb is None:
             raise OcError(f'Error: unknown command "{" ".join(options.words[:1])}" for "oc"')
-        if options.help and options.words[-1] in _HELPED:
-            sys.stdout.write(f"Usage: oc {' '.join(options.words)} [flags]\n")
+        if options.help:
+            sys.stdout.write(help_of(options.words))
             return 0
         verb(Api.of(options.kubeconfig, options.request_timeout or None), options)
     except OcError as error:

@@ -27,6 +27,16 @@ def adm(api: Api, options: argparse.Namespace) -> None:
             raise OcError(f'error: unknown command "{" ".join(words)}" for "oc adm"')
 
 
+def help_of(words: list[str]) -> str:
+    """Of the last word that is a command: whoever asks about one that there is not is shown what stands above it."""
+    if words[:2] == ["adm", "wait-for-stable-cluster"]:
+        options = "    --minimum-stable-period=5m0s\n    --timeout=1h0m0s\n"
+        return f"Options:\n{options}\nUsage:\n  oc adm wait-for-stable-cluster [options]\n"
+    if words[0] == "adm":
+        return "Available Commands:\n  certificate\n  wait-for-stable-cluster\n\nUsage:\n  oc adm [options]\n"
+    return f"Usage:\n  oc {words[0]} [options]\n"
+
+
 def _decide(api: Api, name: str, verdict: str) -> None:
     kind = kind_of("csr")
     condition, done, verb = _VERDICTS[verdict]

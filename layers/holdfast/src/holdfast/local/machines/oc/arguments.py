@@ -25,8 +25,8 @@ def parse(argv: list[str]) -> argparse.Namespace:
         parser.add_argument(name, default="")
     parser.add_argument("-A", "--all-namespaces", action="store_true")
     parser.add_argument("--all", action="store_true")
+    parser.add_argument("-h", "--help", action="store_true")
     parser.add_argument("--no-headers", action="store_true")
-    parser.add_argument("--help", action="store_true")
     parser.add_argument("--ignore-not-found", nargs="?", const="true", default="false")
     parser.add_argument("--wait", nargs="?", const="true", default="true")
     for name, default in (("--request-timeout", "0"), ("--timeout", "1h"), ("--minimum-stable-period", "5m")):

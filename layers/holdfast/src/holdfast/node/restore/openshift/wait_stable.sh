@@ -2,7 +2,8 @@
 # Wait until all cluster operators have been well for a while: by oc, or where it is too old to know how, by looking.
 # Variables: stable_s, limit_s.
 by=oc since=""
-oc adm wait-for-stable-cluster --help >/dev/null 2>&1 </dev/null || by=looking
+# Asked for the help of a command that it has not, oc shows that of the command above and ends well.
+oc adm wait-for-stable-cluster --help 2>/dev/null </dev/null | grep -q -e --minimum-stable-period || by=looking
 operators_are_well() {
 	said=$(ask_oc get clusteroperators -o 'jsonpath={range .items[*]}{.metadata.name} {.status.conditions[?(@.type=="Available")].status} {.status.conditions[?(@.type=="Progressing")].status} {.status.conditions[?(@.type=="Degraded")].status}{"\n"}{end}' 2>&1 </dev/null) || return 1
 	printf '%s\n' "$said" | grep -q ' True False False$' || return 1
