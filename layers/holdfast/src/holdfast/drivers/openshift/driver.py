@@ -125,8 +125,9 @@ def _needs_a_shell() -> RefusedError:
 
 
 def _unsupported(where: str) -> RefusedError:
+    """planning/openshift_planner.py makes the plans for this distribution, and asks no driver for steps of members."""
     return RefusedError(
         "driver_unsupported",
-        f"{where}: nobody can do that on hosts of OpenShift yet",
-        hint="The etcd transport backs up the database of any distribution.",
+        f"{where}: OpenShift's members are not restored or replaced one by one",
+        hint="`holdfast restore plan` and `holdfast member replace` follow the vendor's procedure there.",
     )
