@@ -91,7 +91,8 @@ def test_both_files_of_one_moment_arrive_and_are_what_the_script_made(
         f"/etc/kubernetes/static-pod-resources/{name}-pod-6/secrets/serving/tls.crt" for name in COMPONENTS
     }
     assert left(host, "step.2") == set()
-    assert left(host) == {"kept"}, "another attempt sends the same"
+    assert left(host) == set(), "the store has it"
+    assert host.bundle(upload, "step.1", report.sha256, step="step.3").run().code == "openshift_pair_lost"
 
 
 def test_a_forced_pair_says_that_it_is_possibly_dirty(host: VendorHost, upload: WaitingUpload) -> None:

@@ -140,12 +140,12 @@ class _Bundling:
         )
 
     def leave(self, transport: Transport, kept: str) -> list[str]:
-        """The bundle has arrived: the copy that the snapshot's step kept goes."""
+        """The bundle has arrived, and its script took the copy away; the rest of the snapshot's step goes too."""
         node = self.plan.member.node
         try:
             transport.cancel(node, kept)
         except HoldfastError as error:
-            return [f"{node}: the copy of the static resources is still there: {error}"]
+            return [f"{node}: what the snapshot's step left is still there: {error}"]
         return []
 
     @staticmethod

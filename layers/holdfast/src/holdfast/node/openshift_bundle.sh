@@ -1,7 +1,7 @@
 # shellcheck shell=sh disable=SC2154 # the variables are set before this text
 # Send the archive of static resources that openshift_backup.sh kept, byte for byte, to a presigned URL; and the public
-# certificates in it to another. Needs common.sh and certificates.sh. It stays where it is until whoever asks for this has
-# seen it arrive: another attempt sends the same.
+# certificates in it to another. Needs common.sh and certificates.sh. It goes when the store has it; until then another
+# attempt sends the same.
 #
 # Variables: kept (the step's name), snapshot_sha256 (of the database that it belongs to); secrets: bundle_url,
 # certificates_url.
@@ -17,7 +17,9 @@ its_pair() { # into work/bundle
 	found=$(cat "$folder/database" 2>/dev/null)
 	[ "$found" = "$snapshot_sha256" ] || give_up openshift_pair_lost \
 		"$folder holds ${found:+the archive of another snapshot, $found}${found:-nothing}; that of $snapshot_sha256 was expected"
-	cp -- "$folder"/static_kuberesources_*.tar.gz work/bundle 2>work/tool ||
+	set -- "$folder"/static_kuberesources_*.tar.gz
+	[ -f "$1" ] || give_up openshift_pair_lost "$folder has no archive any more"
+	cp -- "$1" work/bundle 2>work/tool ||
 		failed $? work/tool node_disk_full "copying the archive"
 }
 
@@ -43,5 +45,6 @@ size=$(size_of work/bundle)
 object_sha256=$(sha256 <work/bundle)
 send work/bundle "$bundle_url" "the bundle" "$put_headers"
 send work/certificates.pem "$certificates_url" "the certificates" "$put_headers"
+rm -rf -- "$folder"
 result "$(printf '{"compression":"gzip","size":%s,"object_sha256":"%s","files":%s,"encryption_keys":[%s],' \
 	"$size" "$object_sha256" "$((files))" "$keys")$(printf '"missing":[],"warnings":[%s]}' "$warnings")"
