@@ -79,6 +79,7 @@ WAYS = {
 }
 MIDDLE = ["remove-member", "guard-off", "delete-secrets"]
 END = ["rejoin", "members-settled", "guard-on", "report"]
+TIDY_END = [*END[:-1], "tidy", "report"]
 
 
 @pytest.mark.parametrize(
@@ -89,8 +90,8 @@ END = ["rejoin", "members-settled", "guard-on", "report"]
         ("bare-metal", [*MIDDLE, "await-host", *END]),
         ("user-provided", [*MIDDLE, "await-host", *END]),
         ("no-machine", [*MIDDLE, "await-machine", *END]),
-        ("crash-looping", ["stop-etcd", "put-data-aside", *MIDDLE, *END]),
-        ("corrupt", ["stop-etcd", "put-data-aside", *MIDDLE, *END]),
+        ("crash-looping", ["stop-etcd", "put-data-aside", *MIDDLE, *TIDY_END]),
+        ("corrupt", ["stop-etcd", "put-data-aside", *MIDDLE, *TIDY_END]),
         (
             "old-release",
             [

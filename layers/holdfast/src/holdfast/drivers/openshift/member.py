@@ -55,4 +55,6 @@ def _settled(task: MemberTask) -> Found:
     yield steps.members_settled(task)
     if task.guarded:
         yield shared.guard_on(task.helper, task.run_id, phase="Finished")
+    if task.host:
+        yield shared.tidy(task.run_id, [task.host])
     yield shared.report()

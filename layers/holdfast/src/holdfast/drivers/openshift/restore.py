@@ -63,7 +63,7 @@ def _started(task: OpenShiftTask) -> Iterator[RestoreStep]:
 
 def _finished(task: OpenShiftTask) -> Iterator[RestoreStep]:
     """Tidied up before anything that may fail for reasons of its own: the pair holds every Secret."""
-    yield steps.tidy(task)
+    yield shared.tidy(task.run_id, task.hosts, stage=task.stage["stage"])
     yield from csr_steps(task.recovery.node, prefix="last-")
     yield steps.members_settled(task.recovery, len(task.hosts))
     yield steps.nodes_ready(task.recovery, task.hosts)

@@ -205,19 +205,6 @@ def nodes_ready(host: TaskNode, hosts: Sequence[TaskNode]) -> RestoreStep:
     )
 
 
-def tidy(task: OpenShiftTask) -> RestoreStep:
-    stage = {"stage": task.stage["stage"]}
-    return RestoreStep(
-        name="tidy",
-        phase="Finished",
-        title="Remove the fetched pair, which holds every Secret; old data and manifests are kept",
-        script="openshift/tidy",
-        commands=tuple(on(host, stage, aside(task.run_id), kept(task.run_id)) for host in task.hosts),
-        timeout_s=2 * SLACK_S,
-        done_when="nothing of it is left, and nothing is aside that would tell of a restore that is not over",
-    )
-
-
 def copy_data(task: QuorumTask) -> RestoreStep:
     return RestoreStep(
         name="copy-data",

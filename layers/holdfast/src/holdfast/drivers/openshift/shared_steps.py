@@ -120,6 +120,20 @@ def wait_stable(host: TaskNode, *, phase: ChangePhase = "RestartCluster") -> Res
     )
 
 
+def tidy(run_id: str, hosts: Sequence[TaskNode], *, stage: str = "") -> RestoreStep:
+    """`stage` is where a pair was fetched to. What is aside after the operators wrote new manifests would tell the next
+    change that this one is not over."""
+    return RestoreStep(
+        name="tidy",
+        phase="Finished",
+        title="Remove a fetched pair, which holds every Secret; keep manifests that were moved aside with the old data",
+        script="openshift/tidy",
+        commands=tuple(on(host, {"stage": stage}, aside(run_id), kept(run_id)) for host in hosts),
+        timeout_s=2 * SLACK_S,
+        done_when="nothing is left of a pair, nor aside where a new manifest is in place",
+    )
+
+
 def report() -> RestoreStep:
     return RestoreStep(
         name="report",
