@@ -10,7 +10,7 @@ import shutil
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -31,7 +31,7 @@ from holdfast.local.machines.openshift.layout import MANIFESTS
 from holdfast.local.machines.openshift.pods import DATA
 from holdfast.local.machines.openshift.seed import OPERATORS, named
 from holdfast.models.cluster import ClusterSpec, SshTransport
-from holdfast.models.restore import ChangeRun, RestorePlan, RestoreStep
+from holdfast.models.restore import ChangeRequest, ChangeRun, RestorePlan, RestoreStep
 from holdfast.state.memory import MemoryLeases
 
 MADE = "/kubernetes.io/configmaps/made-since/"
@@ -40,14 +40,6 @@ OLD = "/var/lib/holdfast-old"
 _ASIDE = "/home/core/assets/manifests-stopped"
 # A script that looks once a second looks more often here.
 _SHORT_SLEEP = '#!/bin/sh\n[ "$1" != 1 ] || set -- 0.1\nexec /usr/bin/sleep "$@"\n'
-# oc wants operators to be stable for five minutes.
-_OC = """#!/bin/sh
-case "$*" in
-*wait-for-stable-cluster*--help*) ;;
-*wait-for-stable-cluster*) set -- "$@" --minimum-stable-period=1s ;;
-esac
-exec /usr/local/bin/oc.real "$@"
-"""
 
 
 def openshift_spec(cluster: OpenShiftCluster, **changes: Any) -> ClusterSpec:
@@ -63,6 +55,13 @@ def openshift_spec(cluster: OpenShiftCluster, **changes: Any) -> ClusterSpec:
 class OpenShiftScene(RestoreScene):
     cluster: OpenShiftCluster  # type: ignore[assignment]
     operators: Operators | None = None
+    purpose: dict[str, Any] = field(default_factory=dict)
+
+    def request(self, **changes: Any) -> ChangeRequest:
+        """A restore of the backup, or what else is the `purpose`."""
+        if not self.purpose:
+            return super().request(**changes)
+        return ChangeRequest.model_validate({"cluster": CLUSTER, **self.purpose, **changes})
 
     def host(self, node: str) -> OpenShiftNode:
         """Of a node of the spec."""
@@ -87,7 +86,7 @@ class OpenShiftScene(RestoreScene):
             machine = ChangeMachine(self.services, on_wait=self.wait, approve=_nobody)
             outcome = machine.execute(name, self.request())
             assert outcome.error, outcome
-            assert outcome.error.code == "run_aborted" or outcome.status == "failed", outcome
+            assert outcome.error.code != "restore_refused", outcome.error
             self.first = in_haste(load_plan(self.services, run_of(self.services.runs.get(CLUSTER, name))))
             self.services.keep_records_in_memory()
         return self.first
@@ -107,8 +106,14 @@ class OpenShiftScene(RestoreScene):
         for node in self.cluster.nodes:
             for inside in (OLD, "/var/lib/etcd-backup"):
                 shutil.rmtree(node.path(inside), ignore_errors=True)
+        self.clear_archives()
+
+    def clear_archives(self) -> None:
+        """What a host that came back to a restored cluster has put aside by itself; as long as it lies there, the next
+        restore is refused, so that somebody has to take it away."""
+        for node in self.cluster.nodes:
             for archive in node.path(DATA).glob("member-removed-archive-*"):
-                shutil.rmtree(archive)
+                archive.rename(node.path("/root") / archive.name)
 
     def heal(self) -> None:
         """After a case that failed, for the next one."""
@@ -173,6 +178,7 @@ def kept_members(node: OpenShiftNode) -> set[int]:
     """Inodes of every data directory on the host, in its place or kept: a rename keeps the number."""
     root = node.path("/var/lib")
     found = [*root.glob("etcd/member*"), *root.glob("etcd-backup/member*"), *root.glob("holdfast-old/**/member*")]
+    found += node.path("/root").glob("member*")
     return {path.stat().st_ino for path in found if path.is_dir()}
 
 
@@ -194,8 +200,6 @@ def openshift_scene(
     ):
         for node in cluster.nodes:
             node.write("/usr/local/bin/sleep", _SHORT_SLEEP, mode=0o755)
-            node.path("/usr/local/bin/oc").rename(node.path("/usr/local/bin/oc.real"))
-            node.write("/usr/local/bin/oc", _OC, mode=0o755)
         services = RestoreServices().at(url)
         spec = openshift_spec(cluster)
         assert isinstance(spec.transport, SshTransport)

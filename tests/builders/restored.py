@@ -140,14 +140,14 @@ class RestoreScene:
 
     def restore_as_planned(self, fault: Fault) -> Outcome:
         """From the approval on: the plan is that of the first restore, for a run and a token of its own."""
-        plan = self.plan()
+        plan, request = self.plan(), self.request()
         name = self.name()
-        names = {"run_id": name, "execution": name, "cluster_id": CLUSTER, "job": "restore"}
-        run = ChangeRun.model_validate(names | {"backup_id": self.backup, "started_at": self.services.clock()})
+        names = {"run_id": name, "execution": name, "cluster_id": CLUSTER, "job": request.job}
+        run = ChangeRun.model_validate(names | {"backup_id": request.backup, "started_at": self.services.clock()})
         text = plan.model_dump_json().replace(token_of_run(plan.run_id), token_of_run(name))
         self.services.runs.open(record_of(run))
         put_bound(self.services, run, PLAN, text.replace(plan.run_id, name).encode())
-        given = self.request().model_dump(mode="json", exclude_defaults=True)
+        given = request.model_dump(mode="json", exclude_defaults=True)
         execution = ExecutionContext.model_validate({"Name": name, "StartTime": run.started_at, "Input": given})
         return self._with(fault, lambda: self.machine().go_on(execution, ChangeState(run=run)))
 

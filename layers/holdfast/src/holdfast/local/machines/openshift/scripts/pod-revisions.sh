@@ -1,5 +1,5 @@
 # shellcheck shell=sh
-# Writes down every raft index, each second; a real one does so every ten.
+# Writes down every raft index, every few seconds; a real one does so every ten.
 while :; do
 	etcdctl --command-timeout=3s endpoint status --cluster -w json 2>/dev/null | sed 's/{"Endpoint"/\n&/g' | awk '
 		/^[{]"Endpoint":/ {
@@ -14,5 +14,5 @@ while :; do
 		echo "{$(cat /tmp/seen),\"created\":\"$(date -u +%Y-%m-%dT%H:%M:%SZ)\"}" >/var/lib/etcd/revision.json.tmp
 		mv /var/lib/etcd/revision.json.tmp /var/lib/etcd/revision.json
 	fi
-	sleep 1
+	sleep 3
 done
