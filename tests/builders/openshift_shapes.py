@@ -86,6 +86,7 @@ def host(era: Era, **changes: Any) -> OpenShiftHost:
 
 def cluster(era: Era, **changes: Any) -> OpenShiftCluster:
     fields = {"version": era.version, "topology": era.topology, "platform": "AWS", "infrastructure": "prod-x7k2p"}
+    fields["progressing"] = "False"
     return OpenShiftCluster.model_validate(fields | changes)
 
 

@@ -152,6 +152,25 @@ def test_the_manifest_tells_the_release_and_what_was_forced() -> None:
     assert any("possibly dirty" in warning for warning in manifest.warnings)
 
 
+def test_after_a_rollout_in_between_the_release_that_was_seen_before_it_is_nobodys() -> None:
+    """It may have been the beginning of an upgrade: then the pair is of another release than the look, or of two."""
+    site = Site(snapshot_answers=[failure("openshift_progressing", "the etcd operator is progressing")])
+    site.snapshots()
+    state = BackupState.model_validate_json(site.secrets().model_dump_json())
+    assert state.snapshot
+    manifest = put_manifest(site.services, site.plan, state, state.snapshot, plan_sha256="0" * 64)
+    assert manifest.source.platform_version == ""
+
+
+def test_an_attempt_that_failed_for_another_reason_leaves_the_release_known() -> None:
+    site = Site(snapshot_answers=[failure("upload_unreachable")])
+    site.snapshots()
+    state = site.secrets()
+    assert state.snapshot
+    manifest = put_manifest(site.services, site.plan, state, state.snapshot, plan_sha256="0" * 64)
+    assert manifest.source.platform_version == "4.18.12"
+
+
 def test_an_archive_that_stays_on_its_host_is_nobodys_to_send() -> None:
     site = Site()
     site.plan = site.plan.model_copy(update={"keep_at": "/var/lib/holdfast-old/run-1/emergency"})

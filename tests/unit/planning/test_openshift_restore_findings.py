@@ -84,6 +84,34 @@ def test_the_same_z_stream_or_nothing() -> None:
     assert refused(NEWEST, there, of_version(NEWEST, "4.18.11"), allowed) == ["openshift_version_differs"]
 
 
+def upgrading(era: Era, version: str, **changes: Any) -> RestoreSeen:
+    """The API answers and tells the release that is wanted, whatever the hosts run yet."""
+    there = shapes.seen(era, api=True)
+    view = OpenShiftView(
+        host=shapes.host(era, data_entries=(), **changes),
+        cluster=shapes.cluster(era, version=version, progressing="True"),
+    )
+    return replace(there, surveys=tuple(each.model_copy(update={"openshift": view}) for each in there.surveys))
+
+
+def test_in_an_upgrade_the_images_tell_the_release_and_not_the_version_that_is_wanted() -> None:
+    begun = upgrading(NEWEST, "4.18.13")
+    assert refused(NEWEST, begun) == [], "the hosts run what the backup is of"
+    taken_back = upgrading(NEWEST, NEWEST.version, etcd_image=f"quay.example/ocp@sha256:{'c' * 64}")
+    assert refused(NEWEST, taken_back) == ["openshift_version_unknown"]
+    found = next(each for each in findings(NEWEST, taken_back) if each.code == "openshift_version_unknown")
+    assert f"on its way to {NEWEST.version}" in found.text
+
+
+def test_images_of_two_releases_at_once_prove_none() -> None:
+    newer = shapes.host(NEWEST, data_entries=(), etcd_image=f"quay.example/ocp@sha256:{'c' * 64}")
+    mixed = shapes.seen(NEWEST, **{**_without_data(NEWEST), "m2": newer})
+    made = of_version(NEWEST, "")
+    assert made.plan
+    then = replace(made, plan=made.plan.model_copy(update={"surveys": mixed.surveys}))
+    assert refused(NEWEST, mixed, then) == ["openshift_version_unknown"]
+
+
 def _without_data(era: Era) -> dict[str, Any]:
     return {node: shapes.host(era, data_entries=()) for node in era.nodes}
 
@@ -210,6 +238,9 @@ def test_a_quorum_restore_is_refused_where_it_has_no_data_no_script_or_no_reason
     assert refused(NEWEST, empty(NEWEST), request=shapes.quorum()) == ["quorum_no_data"]
     assert refused(MIDDLE, shapes.seen(MIDDLE, 1), request=shapes.quorum()) == ["quorum_no_data"]
     assert refused(NEWEST, shapes.seen(NEWEST, 1, 2), request=shapes.quorum()) == ["cluster_healthy"]
+    # The others would go on as the old cluster, beside the new one.
+    allowed = shapes.quorum(allow=["cluster_healthy"])
+    assert refused(NEWEST, shapes.seen(NEWEST, 1, 2), request=allowed) == ["cluster_healthy"]
     stray = shapes.host(NEWEST, data_entries=("member", "lost+found"))
     here = shapes.seen(NEWEST, without=("m2", "m3"), m1=stray)
     assert refused(NEWEST, here, request=shapes.quorum()) == ["openshift_data_stray"]

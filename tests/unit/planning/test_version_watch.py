@@ -70,7 +70,8 @@ def test_without_a_backup_nothing_has_changed() -> None:
         ((told(1), told(2)), "4.18.2"),
         ((told(1), told(2, version="4.18.3")), ""),
         ((told(1, progressing="True"),), ""),
-        ((told(1, progressing="Unknown"),), "4.18.2"),
+        ((told(1, progressing="Unknown"),), ""),
+        ((told(1), told(2, progressing="")), ""),
     ],
 )
 def test_a_backup_is_of_the_release_that_its_hosts_told_and_of_none_in_an_upgrade(

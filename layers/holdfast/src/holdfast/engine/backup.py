@@ -243,7 +243,7 @@ def put_manifest(
         # The snapshot's own end, not the clock: a repeated Seal writes the same bytes, so the conditional put agrees.
         sealed_at=snapshot.finished_at,
         holdfast_version=__version__,
-        source=_source(plan),
+        source=_source(plan, settled=not state.rolled_out),
         snapshot=snapshot,
         database=read_stored_head(services.reader, snapshot),
         bundles=state.bundles,
@@ -262,7 +262,9 @@ def put_manifest(
     return manifest
 
 
-def _source(plan: BackupPlan) -> SnapshotSource:
+def _source(plan: BackupPlan, *, settled: bool) -> SnapshotSource:
+    """A rollout since the look may have been an upgrade's: then the release is not known, and the next look of the
+    version watch has another backup made."""
     return SnapshotSource(
         driver=plan.driver,
         transport=plan.transport,
@@ -273,5 +275,5 @@ def _source(plan: BackupPlan) -> SnapshotSource:
         member_name=plan.member.name,
         node=plan.member.node,
         reason=plan.member.reason,
-        platform_version=told_release(plan.surveys),
+        platform_version=told_release(plan.surveys) if settled else "",
     )

@@ -123,7 +123,8 @@ class _Work:
             anew = again.steps[0].model_copy(update={"replaces": step.key})
             again = again.model_copy(update={"steps": (anew,)})
         notes = (*self._state.notes, f"attempt {step.attempt} on {step.node} failed: {error.code}: {error.message}")
-        return self._state.model_copy(update={"pending": again, "notes": notes})
+        rolled_out = self._state.rolled_out or error.code == "openshift_progressing"
+        return self._state.model_copy(update={"pending": again, "notes": notes, "rolled_out": rolled_out})
 
     def begin(self, now: datetime, *, attempt: int = 1, compression: Compression) -> Pending:
         """A new upload with its URLs. Whatever an earlier attempt left in the bucket is aborted."""

@@ -89,8 +89,10 @@ class Pending(Model):
 class BackupState(Model):
     """What the states from Started to Lock hand on. `pending` is None when the phase is done; `bundled` says that nodes
     have secrets to bundle; `kept` is the step whose directory on the member's node holds the bundle that was made with
-    the snapshot, as one pair; `lock` is what the cluster's spec asked for when the run began; `plan_sha256` is that of
-    the stored plan, None before there is one; `notes` become warnings of the manifest, `warnings` of the outcome alone.
+    the snapshot, as one pair; `rolled_out` says that an attempt at the snapshot met a rollout, so that the cluster may
+    not be of the release any more that was seen before; `lock` is what the cluster's spec asked for when the run began;
+    `plan_sha256` is that of the stored plan, None before there is one; `notes` become warnings of the manifest,
+    `warnings` of the outcome alone.
     `skipped`: no backup is due, and why.
 
     No bytes and no secrets travel here; at most 262,144 bytes of JSON do (Step Functions' limit).
@@ -102,6 +104,7 @@ class BackupState(Model):
     snapshot: SnapshotObject | None = None
     kept: StepKey | None = None
     possibly_dirty: bool = False
+    rolled_out: bool = False
     bundles: tuple[SecretsBundle, ...] = ()
     lock: LockSpec | None = None
     plan_sha256: Sha256Hex | None = None

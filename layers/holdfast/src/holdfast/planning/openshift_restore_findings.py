@@ -58,8 +58,10 @@ def _of_restore(
 
 
 def quorum_findings(spec: ClusterSpec, seen: RestoreSeen, request: ChangeRequest) -> tuple[Finding, ...]:
-    """Against a quorum restore: hosts that do not answer are what it is for."""
-    return ordered(request.allow, _of_quorum(spec, seen))
+    """Against a quorum restore: hosts that do not answer are what it is for. Nothing lifts `cluster_healthy`: members
+    with a quorum would go on as the old cluster beside the new one, with the same id."""
+    allow = tuple(each for each in request.allow if each != "cluster_healthy")
+    return ordered(allow, _of_quorum(spec, seen))
 
 
 def _of_quorum(spec: ClusterSpec, seen: RestoreSeen) -> Iterator[Finding]:
@@ -78,7 +80,7 @@ def _of_quorum(spec: ClusterSpec, seen: RestoreSeen) -> Iterator[Finding]:
         yield from of_hosts.strays((chosen,))
         told = seen.etcd.statuses if seen.etcd else ()
         yield from of_hosts.room(chosen, max((status.db_size for status in told), default=0))
-    yield from of_nodes.healthy(seen)
+    yield from _quorum_kept(spec, seen)
     if chosen is not None:
         yield Finding(
             level="info",
@@ -87,6 +89,15 @@ def _of_quorum(spec: ClusterSpec, seen: RestoreSeen) -> Iterator[Finding]:
             hint="Members that did not answer are off the list then: hosts that are lost are replaced afterwards, by "
             "holdfast member replace.",
         )
+
+
+def _quorum_kept(spec: ClusterSpec, seen: RestoreSeen) -> Iterator[Finding]:
+    for finding in of_nodes.healthy(seen):
+        text = (
+            "the quorum is not lost: the other members would go on as the old cluster, beside a new one of one member"
+        )
+        hint = f"A member that is lost is replaced: holdfast member replace {spec.id} NODE."
+        yield finding.model_copy(update={"text": text, "hint": hint})
 
 
 def _dirty(backup: ChosenBackup) -> Iterator[Finding]:

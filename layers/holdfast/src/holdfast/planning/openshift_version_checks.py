@@ -7,6 +7,7 @@ from holdfast.models.plan import Finding
 from holdfast.planning.openshift_hosts import cluster_of, generation_of_all, host_of, hosts
 from holdfast.planning.openshift_versions import same_z_stream
 from holdfast.planning.restore_seen import ChosenBackup, RestoreSeen
+from holdfast.planning.version_watch import told_release
 
 
 def generations(seen: RestoreSeen) -> Iterator[Finding]:
@@ -22,10 +23,10 @@ def generations(seen: RestoreSeen) -> Iterator[Finding]:
 
 
 def versions(seen: RestoreSeen, backup: ChosenBackup) -> Iterator[Finding]:
-    """Where no API server tells the version, the images of etcd and of the API server do, by their digests: no two
-    releases have both in common [inf]; so unequal ones are no proof of the contrary, and a person may know better."""
-    cluster = cluster_of(seen.surveys)
-    made, now = backup.manifest.source.platform_version, cluster.version if cluster else ""
+    """Where no API server tells the version, or in an upgrade the one that is wanted, the images of etcd and of the API
+    server do, by their digests: no two releases have both in common [inf]; so unequal ones are no proof of the
+    contrary, and a person may know better."""
+    made, now = backup.manifest.source.platform_version, told_release(seen.surveys)
     same = same_z_stream(made, now)
     if same:
         return
@@ -42,14 +43,21 @@ def versions(seen: RestoreSeen, backup: ChosenBackup) -> Iterator[Finding]:
             level="refuse",
             code="openshift_version_unknown",
             text=f"the backup is of OpenShift {made or '(not told)'}, and the cluster's version is "
-            f"{now or 'not known: no API server answers'}; the images on the hosts do not prove that it is the same",
+            f"{now or _not_known(seen)}; the images on the hosts do not prove that it is the same",
             hint="A restore needs the very same release. If you know that it is: --allow openshift_version_unknown.",
         )
 
 
+def _not_known(seen: RestoreSeen) -> str:
+    cluster = cluster_of(seen.surveys)
+    if cluster is None or not cluster.version:
+        return "not known: no API server answers"
+    return f"not known: it is on its way to {cluster.version}"
+
+
 def _same_images(seen: RestoreSeen, backup: ChosenBackup) -> bool:
     then = _images(backup.plan.surveys if backup.plan else ())
-    return bool(then) and _images(hosts(seen)) == then
+    return len(then) == 1 and _images(hosts(seen)) == then
 
 
 def _images(surveys: tuple[NodeSurvey, ...]) -> set[tuple[str, str]]:

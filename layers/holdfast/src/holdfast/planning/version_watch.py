@@ -29,11 +29,12 @@ class Watched:
 
 def told_release(surveys: Sequence[NodeSurvey]) -> str:
     """The release that the hosts' API servers tell, "" where none does. While an upgrade is under way they tell the
-    one that is wanted, and a host may have the one or the other: then it is not known."""
+    one that is wanted, and a host may have the one or the other: then it is not known, nor while nobody knows whether
+    one is."""
     told = _told(surveys)
     versions = {cluster.version for cluster in told}
-    upgrading = any(cluster.progressing == "True" for cluster in told)
-    return versions.pop() if len(versions) == 1 and not upgrading else ""
+    settled = all(cluster.progressing == "False" for cluster in told)
+    return versions.pop() if len(versions) == 1 and settled else ""
 
 
 def judge(surveys: Sequence[NodeSurvey], last: LastBackup | None) -> Watched:
