@@ -53,6 +53,7 @@ case "$*" in
 *"adm wait-for-stable-cluster "*) sh $state/can-wait ;;
 *"get --raw /readyz") answer readyz ;;
 *"get pods -n openshift-etcd"*) answer pods ;;
+*"get pods -A "*) answer all-pods ;;
 *"get nodes "*) answer nodes ;;
 *"get clusteroperators "*) answer operators ;;
 *"get proxy cluster "*) case "$*" in *.httpsProxy*) cat $state/proxy 2>/dev/null ;; esac; exit 0 ;;

@@ -35,7 +35,7 @@ BEFORE = {
 AFTER = {
     "4.18": (
         *("cluster-restore", "etcd-alone", "api-back", "csrs-client", "csrs-serving", "guard-off", "wait-stable"),
-        *("guard-on", "tidy", "last-csrs-client", "last-csrs-serving", "members-settled", "nodes-ready"),
+        *("guard-on", "tidy", "last-csrs-client", "last-csrs-serving", "members-settled", "nodes-ready", "pods-back"),
     ),
     "4.4": (
         *("cluster-restore", "restart-kubelets", "redeploy-etcd", "redeploy-kubeapiserver"),

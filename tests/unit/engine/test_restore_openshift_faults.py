@@ -66,6 +66,7 @@ SAID: dict[str, dict[str, Any]] = {
     "openshift/wait_stable": {"stable": True, "by": "oc"},
     "openshift/members_settled": {"voters": 3, "pods": 3, "revision": 7},
     "openshift/nodes_ready": {"ready": ["m1"], "away": []},
+    "openshift/pods_back": {"away": 0, "warnings": []},
 }
 
 

@@ -215,6 +215,35 @@ def test_the_nodes_that_matter_are_ready_and_others_that_are_not_are_told(host: 
     assert host.run("nodes_ready", node_names="m").code == "node_not_ready"
 
 
+def test_pods_that_are_still_to_start_are_waited_for_and_named(host: OpenShiftNode) -> None:
+    host.says("all-pods", "openshift-etcd/etcd-m1 Running \nopenshift-etcd/installer-3-m1 Succeeded \n")
+    assert host.done("pods_back") == {"away": 0, "warnings": []}
+    host.says("all-pods", "shop/web-1 Pending ContainerCreating\nshop/web-2 Running CrashLoopBackOff\na/b Running \n")
+    told = host.done("pods_back")
+    assert told["away"] == 2
+    assert told["warnings"] == [
+        "the pod shop/web-1 does not run: ContainerCreating",
+        "the pod shop/web-2 does not run: CrashLoopBackOff",
+    ]
+
+
+def test_a_pod_that_has_failed_is_told_and_not_waited_for(host: OpenShiftNode) -> None:
+    host.says("all-pods", "openshift-etcd/installer-3-m1 Failed \n")
+    told = host.done("pods_back", limit_s="600")
+    assert told == {"away": 1, "warnings": ["the pod openshift-etcd/installer-3-m1 does not run: Failed"]}
+
+
+def test_of_very_many_pods_the_rest_is_counted(host: OpenShiftNode) -> None:
+    host.says("all-pods", "".join(f"shop/web-{number} Failed \n" for number in range(5000)))
+    told = host.done("pods_back")
+    assert (told["away"], len(told["warnings"])) == (5000, 12)
+    assert told["warnings"][-1] == "and 4989 more pods do not run: oc get pods -A"
+
+
+def test_pods_that_nobody_can_list_are_no_success(host: OpenShiftNode) -> None:
+    assert host.run("pods_back").code == "openshift_api_silent"
+
+
 STATUS = '[{"Status":{"header":{"cluster_id":255,"member_id":17,"revision":%s},"version":"3.5.18","leader":17}}]'
 
 

@@ -45,7 +45,7 @@ ALL = {
     "quorum": quorum_plan(),
 }
 every = pytest.mark.parametrize("plan", ALL.values(), ids=ALL.keys())
-FINISHED = ("tidy", "last-csrs-client", "last-csrs-serving", "members-settled", "nodes-ready", "report")
+FINISHED = ("tidy", "last-csrs-client", "last-csrs-serving", "members-settled", "nodes-ready", "pods-back", "report")
 
 
 def names(plan: RestorePlan) -> list[str]:
@@ -83,7 +83,7 @@ def test_a_quorum_restore_needs_one_host_and_no_backup() -> None:
     plan = quorum_plan()
     assert names(plan) == [
         *("check-hosts", "stop-etcd", "copy-data", "quorum-restore"),
-        *("etcd-alone", "api-back", "csrs-client", "csrs-serving", "nodes-ready", "report"),
+        *("etcd-alone", "api-back", "csrs-client", "csrs-serving", "nodes-ready", "pods-back", "report"),
     ]
     assert {command.node for step in plan.steps for command in step.commands} == {"m2"}
     assert (plan.job, plan.backup_id, plan.mode, plan.backup_after) == ("restore-quorum", None, None, True)

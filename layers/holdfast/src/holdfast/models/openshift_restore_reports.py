@@ -108,6 +108,13 @@ class NodesReport(StoredModel):
     away: tuple[Words, ...] = ()
 
 
+class PodsReport(StoredModel):
+    """Of pods_back: how many do not run, and the first of them in words, for the outcome."""
+
+    away: int
+    warnings: Lines = ()
+
+
 # Each script of node/restore/openshift/ that restores, with its report.
 OPENSHIFT_RESTORE_REPORTS: dict[str, type[StoredModel]] = {
     "openshift/check_host": HostReport,
@@ -132,6 +139,7 @@ OPENSHIFT_RESTORE_REPORTS: dict[str, type[StoredModel]] = {
     "openshift/guard_put_back": GuardReport,
     "openshift/wait_stable": StableReport,
     "openshift/nodes_ready": NodesReport,
+    "openshift/pods_back": PodsReport,
     "openshift/copy_data": MovedReport,
     "openshift/forget_copy": RemovedReport,
     "openshift/quorum_restore": VendorReport,

@@ -67,6 +67,7 @@ def _finished(task: OpenShiftTask) -> Iterator[RestoreStep]:
     yield from csr_steps(task.recovery.node, prefix="last-")
     yield steps.members_settled(task.recovery, len(task.hosts))
     yield steps.nodes_ready(task.recovery, task.hosts)
+    yield steps.pods_back(task.recovery)
     yield shared.report()
 
 
@@ -83,5 +84,6 @@ def quorum_steps(task: QuorumTask) -> tuple[RestoreStep, ...]:
         steps.api_back(host, alone=False),
         *csr_steps(host.node, wait=False),
         steps.nodes_ready(host, (host,)),
+        steps.pods_back(host),
         shared.report(),
     )

@@ -12,6 +12,7 @@ from holdfast.drivers.restore import TaskNode
 from holdfast.drivers.timeouts import (
     API_READY_S,
     NODE_READY_S,
+    PODS_BACK_S,
     PODS_S,
     RESTORE_POD_S,
     ROLLOUT_S,
@@ -202,6 +203,18 @@ def nodes_ready(host: TaskNode, hosts: Sequence[TaskNode]) -> RestoreStep:
         commands=(on(host, {"node_names": " ".join(each.name for each in hosts)}, limit(NODE_READY_S)),),
         timeout_s=NODE_READY_S + SLACK_S,
         done_when="each of them is Ready",
+    )
+
+
+def pods_back(host: TaskNode) -> RestoreStep:
+    return RestoreStep(
+        name="pods-back",
+        phase="Finished",
+        title="See that the pods of the whole cluster are back, and tell of those that are not",
+        script="openshift/pods_back",
+        commands=(on(host, limit(PODS_BACK_S)),),
+        timeout_s=PODS_BACK_S + 2 * SLACK_S,
+        done_when="no pod is still to start, or the time is over: then the outcome names them",
     )
 
 

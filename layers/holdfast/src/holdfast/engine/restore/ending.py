@@ -37,7 +37,9 @@ from holdfast.models.restore import (
     ExecutionContext,
     Failure,
     RestorePlan,
+    RestoreStep,
 )
+from holdfast.models.restore_reports import REPORTS
 from holdfast.models.run import UNKNOWN_CLUSTER, CaughtError, Outcome, Progress, StatusChangeEvent
 from holdfast.planning.csr_rounds import refused_words
 from holdfast.planning.naming import run_key
@@ -102,7 +104,7 @@ def finish(services: Services, run: ChangeRun) -> Outcome:
         phase="Finished",
         started_at=run.started_at,
         finished_at=services.clock(),
-        warnings=(*warned, *not_started, *_refused(services, run, plan)),
+        warnings=(*warned, *not_started, *_refused(services, run, plan), *_noticed(services, run, plan)),
         followed_by=fresh,
     )
     return _close(services, run, outcome)
@@ -112,6 +114,17 @@ def _refused(services: Services, run: ChangeRun, plan: RestorePlan | None) -> tu
     """Certificate requests that a run left alone, in words: somebody has to look at them."""
     rounds = {step.name for step in plan.steps if step.rounds} if plan else set()
     return refused_words(Journal(services, run).records_of(rounds)) if rounds else ()
+
+
+def _noticed(services: Services, run: ChangeRun, plan: RestorePlan | None) -> tuple[str, ...]:
+    """What steps that went well have to warn of."""
+    telling = {step.name for step in plan.steps if _warns(step)} if plan else set()
+    records = Journal(services, run).records_of(telling) if telling else ()
+    return tuple(str(text) for record in records for text in record.report.get("warnings", ()))
+
+
+def _warns(step: RestoreStep) -> bool:
+    return bool(step.script) and "warnings" in REPORTS[step.script].model_fields
 
 
 def stop(services: Services, event: StatusChangeEvent) -> Outcome | None:
