@@ -6,7 +6,7 @@ list_pods() { # sets away: "NAMESPACE/NAME WHY" of each that neither runs nor ha
 	ask_oc get pods -A -o 'jsonpath={range .items[*]}{.metadata.namespace}/{.metadata.name} {.status.phase} {.status.containerStatuses[*].state.waiting.reason}{"\n"}{end}' \
 		>./pods 2>./said </dev/null || { said=$(cat ./said) && rm -f ./pods ./said && return 1; }
 	away=$(awk 'NF == 2 && ($2 == "Running" || $2 == "Succeeded") { next } NF > 1 { print $1, (NF > 2 ? $3 : $2) }' ./pods)
-	# A failed one stays so: whoever owns it has made another one.
+	# One that ended badly stays there: whoever owns it has made another one.
 	coming=$(printf '%s\n' "$away" | grep -v ' Failed$' | grep -c .)
 	rm -f ./pods ./said
 }
