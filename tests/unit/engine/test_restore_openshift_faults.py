@@ -15,9 +15,22 @@ from builders.openshift_shapes import FIRST, MIDDLE, NEWEST, SINGLE, Era
 from builders.phases import PhaseScene, failing, phase_scene
 from builders.restore_shapes import NOW
 from builders.services import services_with
+from holdfast.engine.restore.ending import decide, end
+from holdfast.engine.restore.guard import guard_left_off
 from holdfast.engine.restore.phase import going_back, past_no_return
 from holdfast.errors import HoldfastError, RefusedError, TransientError
-from holdfast.models.restore import CHANGE_PHASES, ChangeRequest, RestorePlan, RestoreStep
+from holdfast.models.restore import (
+    CHANGE_PHASES,
+    ChangeEnded,
+    ChangeFailed,
+    ChangeRequest,
+    Decided,
+    EndedState,
+    ExecutionContext,
+    RestorePlan,
+    RestoreStep,
+)
+from holdfast.models.run import CaughtError, Outcome
 from holdfast.planning.planners import planner_of
 from holdfast.transports.memory import MemoryTransport
 
@@ -149,6 +162,27 @@ def test_a_failure_before_the_vendors_script_is_taken_back_and_one_after_it_is_g
         _goes_on(scene)
     else:
         _goes_back(scene)
+
+
+@pytest.mark.parametrize(
+    ("at", "off"),
+    [("api-back", False), ("guard-off", True), ("wait-stable", True), ("guard-on", True), ("tidy", False)],
+)
+def test_a_run_that_ends_with_the_quorum_guard_off_says_so(at: str, off: bool) -> None:
+    scene = scene_of("4.18")
+    fails_once(scene, scene.plan.step(at), "m1")
+    with pytest.raises(HoldfastError, match="the test says so"):
+        goes(scene)
+    told = guard_left_off(scene.plan, scene.journal)
+    assert bool(told) == off
+    assert all("oc patch etcd/cluster" in each for each in told)
+    error = CaughtError(Error="TransientError", Cause="{}")
+    execution = ExecutionContext.model_validate({"Name": RUN, "StartTime": scene.services.clock()})
+    failure = decide(scene.services, ChangeFailed(execution=execution, run=scene.run, error=error))
+    ended = EndedState(run=scene.run, decided=Decided(told=failure))
+    outcome = end(scene.services, ChangeEnded(execution=execution, state=ended))
+    assert isinstance(outcome, Outcome)
+    assert set(told) <= set(outcome.warnings)
 
 
 def _goes_on(scene: PhaseScene) -> None:

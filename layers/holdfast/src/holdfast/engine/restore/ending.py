@@ -10,6 +10,7 @@ from holdfast.engine.leaving import leave_nodes
 from holdfast.engine.restore.afterwards import start_backup_after
 from holdfast.engine.restore.again import is_approved, planned
 from holdfast.engine.restore.emergency import forget_urls
+from holdfast.engine.restore.guard import guard_left_off
 from holdfast.engine.restore.journal import Journal, refuse_taken_back
 from holdfast.engine.restore.ownership import (
     at_work,
@@ -233,6 +234,7 @@ def _conclude(services: Services, run: ChangeRun | None, execution: ExecutionCon
         warnings=(
             *((left,) if left else ()),
             *(journal.still_down() if journal else ()),
+            *(guard_left_off(plan, journal) if plan and journal else ()),
             *_forgotten(services, run),
         ),
     )
