@@ -36,6 +36,7 @@ from holdfast.models.run import CaughtError, ErrorInfo, Outcome, StatusChangeEve
 ATTEMPTS = 7
 # No run of a test looks as often.
 LOOKS = 400
+_DECLINED = "Holdfast.Declined"
 _ABORTED = ErrorInfo(code="run_aborted", family="permanent", message="the run was aborted")
 
 
@@ -50,9 +51,9 @@ class Stopped(BaseException):
 class _CaughtError(Exception):
     """What a Catch sees."""
 
-    def __init__(self, error: HoldfastError) -> None:
-        super().__init__(str(error))
-        self.error = error
+    def __init__(self, told: CaughtError) -> None:
+        super().__init__(told.cause)
+        self.told = told
 
 
 class ChangeMachine:
@@ -121,6 +122,9 @@ class ChangeMachine:
         self._attempts("Approval", lambda: approving.ask(self.services, run, token))
         self._approve(self.services, run)
         answer = self.services.changes.answers[token]  # type: ignore[attr-defined]
+        error, _, cause = answer.partition(": ")
+        if error == _DECLINED:
+            raise _CaughtError(CaughtError(Error=error, Cause=cause))
         return Approval.model_validate_json(answer)
 
     def _phase(self, run: ChangeRun, name: ChangePhase, approval: Approval | None) -> None:
@@ -132,7 +136,7 @@ class ChangeMachine:
             self._wait(work.pending.wait_s)
 
     def _failed(self, execution: ExecutionContext, run: ChangeRun | None, caught: _CaughtError) -> Outcome:
-        event = ChangeFailed(execution=execution, run=run, error=_as_caught(caught))
+        event = ChangeFailed(execution=execution, run=run, error=caught.told)
         failure = self._attempts("Failed", lambda: ending.decide(self.services, event))
         return self._ended(execution, run, failure)
 
@@ -143,7 +147,7 @@ class ChangeMachine:
             try:
                 self._phase(run, "Rollback", None)
             except _CaughtError as caught:
-                rollback = _as_caught(caught)
+                rollback = caught.told
         state = EndedState(run=run, decided=Decided(told=failure), rollback=rollback)
         event = ChangeEnded(execution=execution, state=state)
         ended = self._attempts("Ended", lambda: ending.end(self.services, event))
@@ -175,7 +179,7 @@ class ChangeMachine:
             except Exception as error:
                 ours = known_error(error)
                 if not isinstance(ours, TransientError) or attempt == ATTEMPTS:
-                    raise _CaughtError(carried(ours, name)) from error
+                    raise _CaughtError(_nested(carried(ours, name))) from error
         raise AssertionError("every attempt returns or raises")
 
     def _wait(self, seconds: int) -> None:
@@ -190,7 +194,7 @@ def approved(services: Services, run: ChangeRun) -> None:
     approving.approve(services, run.cluster_id, run.run_id, approved_by="a test", typed=run.cluster_id, digest=read)
 
 
-def _as_caught(caught: _CaughtError) -> CaughtError:
-    error = {"Error": type(caught.error).__name__, "Cause": json.dumps({"errorMessage": caught.error.args[0]})}
+def _nested(failed: HoldfastError) -> CaughtError:
+    error = {"Error": type(failed).__name__, "Cause": json.dumps({"errorMessage": failed.args[0]})}
     nested = {"ExecutionArn": "arn:aws:states:eu-west-1:111111111111:execution:phase:of-a-test", **error}
     return CaughtError(Error="States.TaskFailed", Cause=json.dumps(nested))

@@ -242,6 +242,18 @@ esac
     assert len((tmp_path / "looks").read_text().splitlines()) == 4
 
 
+@pytest.mark.parametrize(("until_ready", "waits"), [("0", True), ("1", False)])
+def test_nodes_that_are_all_ready_end_a_wait_for_them_and_no_other(
+    cluster: CsrCluster, until_ready: str, *, waits: bool
+) -> None:
+    """Else the rounds for serving certificates would follow each other without a break."""
+    cluster.put(node_object(W1.model_copy(update={"ready": "True"})))
+    begun = time.monotonic()
+    assert page_of(cluster, pause_s="15", until_ready=until_ready).not_ready_count == 0
+    # Its clock tells whole seconds.
+    assert (time.monotonic() - begun >= 14) == waits
+
+
 def test_pages_follow_each_other_by_name(cluster: CsrCluster) -> None:
     cluster.put(*(client("mallory", f"csr-{number}", at=now()) for number in range(5)))
     first = page_of(cluster, page_size="2")

@@ -82,6 +82,12 @@ def test_a_wave_waits_for_nodes_that_are_not_ready_and_not_for_ever() -> None:
     assert [each.get("pause_s", "") for each in cluster.told] == ["", "30", "30"]
 
 
+def test_no_round_waits_past_the_end_of_its_wave() -> None:
+    cluster = Cluster(page(), quiet(50), quiet(60))
+    scene_of(cluster, csr_steps("n1")[1:]).go_through("Finished")
+    assert [each.get("pause_s", "") for each in cluster.told] == ["", "30", "10"]
+
+
 def test_what_is_refused_keeps_no_wave_open() -> None:
     bad = client("worker-9")
     cluster = Cluster(page(bad), quiet(30, packed=page(bad)["packed"]), quiet(302, packed=page(bad)["packed"]))

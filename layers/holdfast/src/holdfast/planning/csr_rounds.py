@@ -54,9 +54,8 @@ def decide_page(values: Mapping[str, str], page: CsrPage) -> tuple[dict[str, Any
         "not_ready_count": page.not_ready_count,
     }
     passed, most = page.now - began, int(values["most_s"])
-    nothing_comes = page.now - quiet_since >= int(values["quiet_s"]) or (
-        values.get("until_ready") == "1" and not page.not_ready_count
-    )
+    quiet_left = int(values["quiet_s"]) - (page.now - quiet_since)
+    nothing_comes = quiet_left <= 0 or (values.get("until_ready") == "1" and not page.not_ready_count)
     # Whoever asks anew for ever keeps nobody here: then what waits is left, and told.
     over = not approvable and not page.next and (nothing_comes or passed >= most)
     if over or passed >= 2 * most or count >= MOST_ROUNDS:
@@ -64,7 +63,7 @@ def decide_page(values: Mapping[str, str], page: CsrPage) -> tuple[dict[str, Any
     return told, {
         "approve": "\n".join(f"{each.name} {each.uid}" for each in approvable),
         "after": page.next,
-        "pause_s": "0" if approvable or page.next else str(PAUSE_S),
+        "pause_s": "0" if approvable or page.next else str(min(PAUSE_S, quiet_left)),
         "began": str(began),
         "quiet_since": str(quiet_since),
         "count": str(count + 1),

@@ -2,8 +2,9 @@
 # One round over kubelets' certificate signing requests: approves those that it is told of, then tells a page of those
 # that wait, as the API has them, with the nodes and Machines that they may be for. It decides nothing.
 # Variables: signers (words), awaited (names of nodes, words), limit_s, approve (lines of "NAME UID"; as all that follow
-# only in a later round), after (the last name of the page before), pause_s (how long it may wait for a change first).
-: "${approve:=}" "${after:=}" "${pause_s:=0}" "${page_size:=32}" "${page_bytes:=12000}"
+# only in a later round), after (the last name of the page before), pause_s (how long it may wait for a change first),
+# until_ready (0: it is a change only when something new waits, not that all nodes are ready).
+: "${approve:=}" "${after:=}" "${pause_s:=0}" "${until_ready:=1}" "${page_size:=32}" "${page_bytes:=12000}"
 approved="" gone="" open=""
 need gzip base64
 
@@ -87,9 +88,9 @@ list_machines() { # sets machines: lines of NODE|ADDRESSES, and has_machines; a 
 	machines=$said
 }
 
-changed() { # something waits that did not wait before, or all nodes are ready
+changed() { # something waits that did not wait before, or all nodes are ready where they are what is waited for
 	list_requests && list_nodes || return 1
-	[ -n "$not_ready" ] || return 0
+	[ -n "$not_ready" ] || [ "$until_ready" = 0 ] || return 0
 	printf '%s\n' "$requests" | grep -v '^$' | grep -qvxF -e "$before"
 }
 
