@@ -139,6 +139,48 @@ def test_an_address_that_two_nodes_claim_is_told(cluster: CsrCluster) -> None:
     assert told(page) == {"csr-serving": "address_shared"}
 
 
+# Whatever a kubelet writes into its node, to have an address that worker-1 has without being seen to claim it.
+_CLAIMS = {
+    "in a longer form": (("2001:db8:0:0::11",), "2001:db8::11"),
+    "with an address of IPv4 in it": (("2001:db8::192.0.2.11",), "2001:db8::c000:20b"),
+    "in a row without a name": (("x\nworker-2|True|y\nz", "192.0.2.11"), "192.0.2.11"),
+}
+
+
+@pytest.mark.parametrize("how", _CLAIMS)
+@pytest.mark.parametrize("shell", ["dash", "busybox"])
+def test_no_way_of_writing_an_address_hides_that_another_node_has_it(
+    server: OpenShiftApi, tmp_path: Path, how: str, shell: str
+) -> None:
+    cluster = CsrCluster(server, tmp_path / "host", shell).clear()  # type: ignore[arg-type]
+    addresses, wanted = _CLAIMS[how]
+    victim = W1.model_copy(update={"addresses": ("worker-1", wanted)})
+    liar = CsrNode(name="worker-2", ready="True", addresses=("worker-2", *addresses))
+    request = pem(subject_of("worker-2"), ["worker-2"], [wanted])
+    cluster.put(*map(node_object, (victim, liar)), serving(liar, request=request, at=now()))
+    assert told(page_of(cluster)) == {"csr-serving": "address_shared"}
+
+
+def test_nodes_that_share_more_addresses_than_can_be_told_get_none(cluster: CsrCluster) -> None:
+    """Else some that they share would pass for their own."""
+    liars = [
+        CsrNode(name=f"liar-{n}", ready="True", addresses=tuple(f"0.0.{n}.{at}" for at in range(23))) for n in range(3)
+    ]
+    crowd = [each.model_copy(update={"name": f"crowd-{each.name}"}) for each in liars]
+    thief = CsrNode(name="worker-2", ready="True", addresses=("worker-2", "192.0.2.11"))
+    asking = [serving(each, f"csr-{each.name}", at=now()) for each in (*liars, thief)]
+    cluster.put(*map(node_object, (W1, thief, *liars, *crowd)), *asking)
+    assert told(page_of(cluster))["csr-worker-2"] == "address_shared"
+
+
+def test_a_nodes_own_machine_is_told_however_many_wait_for_a_node(cluster: CsrCluster) -> None:
+    liar = CsrNode(name="worker-2", ready="True", addresses=("worker-2", "192.0.2.99"))
+    waiting = [machine_object(f"a-{number:02}", "", f"192.0.3.{number}") for number in range(70)]
+    cluster.put(node_object(liar), machine_object("m2", "worker-2", "192.0.2.12"), *waiting)
+    cluster.put(serving(liar, at=now()))
+    assert told(page_of(cluster)) == {"csr-serving": "machine_differs"}
+
+
 def test_a_request_that_was_made_anew_under_its_name_is_not_approved(cluster: CsrCluster) -> None:
     """Between the look at it and the word: the name is the same, and another uid."""
     good = client(name="csr-1", at=now())

@@ -191,6 +191,7 @@ def test_a_machine_that_fails_is_told_with_its_providers_words(dash: RestoreNode
 
 def test_a_machine_is_deleted_and_gone_is_gone(node: RestoreNode, server: OpenShiftApi) -> None:
     has_machine(server)
+    node.done("openshift/save_machine", **values(node))
     assert node.done("openshift/delete_machine", **values(node))["machine"] == OLD
     assert server.api.items(MACHINE, MACHINES) == []
     node.done("openshift/delete_machine", **values(node))
@@ -198,6 +199,7 @@ def test_a_machine_is_deleted_and_gone_is_gone(node: RestoreNode, server: OpenSh
 
 def test_a_machine_that_stays_is_told_with_what_holds_it(dash: RestoreNode, server: OpenShiftApi) -> None:
     has_machine(server, finalizers=["machine.machine.openshift.io"])
+    dash.done("openshift/save_machine", **values(dash))
     ended = dash.run("openshift/delete_machine", **values(dash))
     assert ended.code == "openshift_machine_stays"
     assert "machine.machine.openshift.io" in ended.report["message"]
@@ -272,7 +274,7 @@ def test_a_cluster_that_has_none_of_the_secrets_is_no_failure(dash: RestoreNode)
 def test_an_api_that_is_silent_is_told_and_nothing_is_noted(script: str, dash: RestoreNode) -> None:
     said = "The connection to the server localhost:6443 was refused - did you specify the right host or port?"
     dash.stubs["oc"] = f"echo '{said}' >&2; exit 1"
-    ended = dash.run(f"openshift/{script}", **values(dash))
+    ended = dash.run(f"openshift/{script}", **values(dash, gone=""))
     assert ended.code == "openshift_api_silent"
     assert "was refused" in ended.report["message"]
     assert not list((dash.folder / "holdfast-old").glob("*"))
@@ -313,6 +315,31 @@ def test_the_node_must_be_in_the_state_that_the_plan_is_for(
         "openshift/still_lost", **values(dash, **access(three), member_id="", node_wanted=wanted, corrupt="")
     )
     assert (ended.code if ended.exit_code else "") == code
+
+
+def test_a_member_that_was_added_anew_under_its_name_is_not_lost(
+    dash: RestoreNode, server: OpenShiftApi, three: LocalEtcd
+) -> None:
+    """By the operator, or by a person: its id is another one than the plan's, or the plan knew none."""
+    has_node(server, "etcd-2")
+    for before in ("", "abcdef"):
+        given = {"member_id": before, "node_name": "etcd-2", "node_wanted": "ready", "corrupt": ""}
+        ended = dash.run("openshift/still_lost", **values(dash, **access(three)) | given)
+        assert ended.code == "member_returned"
+        assert "added anew" in ended.report["message"]
+
+
+def test_a_member_that_came_back_after_the_last_look_is_not_removed(dash: RestoreNode, three: LocalEtcd) -> None:
+    """A run that stopped between the two is resumed when somebody comes to it."""
+    given = access(three) | {"name": "etcd-2", "member_id": id_of(three, "etcd-2"), "limit_s": "5"}
+    assert dash.run("remove_member", **given, lost="1").code == "member_returned"
+    assert "etcd-2" in three.etcdctl("member", "list")
+
+
+def test_no_machine_is_deleted_whose_successors_manifest_is_gone(dash: RestoreNode, server: OpenShiftApi) -> None:
+    has_machine(server)
+    assert dash.run("openshift/delete_machine", **values(dash)).code == "openshift_machine_unknown"
+    assert len(server.api.items(MACHINE, MACHINES)) == 1
 
 
 def has_etcd(

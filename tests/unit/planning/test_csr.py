@@ -65,6 +65,12 @@ def test_an_operator_names_a_machine_that_is_new() -> None:
     assert told(client("worker-30"), named=frozenset({"worker-3"})) == ("refuse", "node_unknown")
 
 
+def test_a_node_that_was_named_and_is_ready_has_its_certificate() -> None:
+    """Else whoever reads the bootstrapper's credentials becomes that node while the wave goes on."""
+    assert told(client("worker-2"), named=frozenset({"worker-2"})) == ("refuse", "node_ready")
+    assert told(client("worker-1"), named=frozenset({"worker-1"})) == ("approve", "named")
+
+
 def test_a_machine_without_a_node_is_awaited_by_its_name() -> None:
     new = CsrMachine(addresses=("192.0.2.13", "worker-3"))
     assert told(client("worker-3"), machines=(new,)) == ("approve", "awaited")
@@ -205,6 +211,13 @@ def test_what_the_platform_says_of_a_machine_outweighs_what_its_kubelet_says() -
     machine = CsrMachine(node="worker-1", addresses=("192.0.2.11", "worker-1.example.net"))
     assert told(serving(liar), nodes=(liar,), machines=(machine,)) == ("refuse", "machine_differs")
     assert told(serving(W1), machines=(machine,)) == ("approve", "own_addresses")
+
+
+def test_an_address_of_ipv4_in_ipv6_is_no_kubelets() -> None:
+    """Whoever checks a certificate may take both for one address."""
+    liar = CsrNode(name="worker-1", addresses=("worker-1", "::ffff:192.0.2.12"))
+    asked = serving(request=pem(subject_of("worker-1"), ips=["::ffff:192.0.2.12"]))
+    assert told(asked, nodes=(liar, W2)) == ("refuse", "names_differ")
 
 
 def test_an_address_of_ipv6_is_one_however_it_is_written() -> None:

@@ -138,6 +138,16 @@ def test_a_member_without_a_leader_may_find_one() -> None:
     assert told.word == "returns-soon"
 
 
+def test_a_learner_that_answers_is_on_its_way() -> None:
+    before = seen(cluster(etcd_pods=(pod(1), pod(2), pod(3, restarts=9))))
+    assert before.etcd is not None
+    statuses = (*before.etcd.statuses, status(3, is_learner=True))
+    joining = replace(before, etcd=before.etcd.model_copy(update={"statuses": statuses}))
+    told = diagnose(spec(), joining, "m3", NOW)
+    assert told is not None
+    assert told.word == "returns-soon"
+
+
 def test_a_member_that_answers_is_healthy_whatever_the_api_says_of_its_machine() -> None:
     assert found(machine_off(), alive=(1, 2, 3)).cause == "healthy"
 

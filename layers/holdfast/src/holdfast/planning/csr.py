@@ -27,6 +27,8 @@ NODE_USER = "system:node:"
 OLDEST = timedelta(hours=1)
 # Two clocks of one cluster.
 SKEW = timedelta(minutes=5)
+# What the script tells instead of shared addresses that are too many.
+MANY = "*"
 _ENCIPHER = "key encipherment"
 _USAGES: dict[Use, frozenset[str]] = {
     "client": frozenset({"digital signature", "client auth"}),
@@ -187,7 +189,7 @@ def _check_client(request: SigningRequest, name: str, ground: Ground) -> tuple[s
         raise _No("requestor_differs", "it was asked for by somebody else than that node or the node bootstrapper")
     if frozenset(request.groups) != BOOTSTRAPPER_GROUPS:
         raise _No("groups_differ", f"the node bootstrapper is not in the groups {', '.join(request.groups)}")
-    if name in ground.named:
+    if name in ground.named and (node is None or node.ready != "True"):
         return "named", f"the operator named {name}"
     if node is None:
         if ground.is_awaited(name):
@@ -215,6 +217,8 @@ def _check_serving(request: SigningRequest, name: str, ground: Ground) -> tuple[
     never = [each for each in asked if _is_nobodys(each)]
     if never:
         raise _No("names_differ", f"{', '.join(never[:5])} is no single host's")
+    if MANY in ground.shared:
+        raise _No("address_shared", "nodes share more addresses than can be told: the refused requests stay")
     shared = {_written(each) for each in ground.shared}
     if claimed := [each for each in asked if _written(each) in shared]:
         raise _No("address_shared", f"another node claims {', '.join(claimed[:5])} too")
@@ -243,4 +247,7 @@ def _is_nobodys(name: str) -> bool:
         address = ipaddress.ip_address(name)
     except ValueError:
         return not _NODE.fullmatch(name) or bool(_NOT_A_HOST.fullmatch(name))
+    # Kubelets write an address of IPv4 as what it is; whoever checks a certificate takes the two forms for one.
+    if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped:
+        return True
     return address.is_loopback or address.is_unspecified or address.is_multicast or address.is_link_local

@@ -169,11 +169,19 @@ class _Look:
             return self._found("crash-looping", f"{self.name} is Ready and has no etcd pod")
         told = f"{self.name} is Ready, and its etcd pod is {pod.reason or pod.phase or 'in no phase'}"
         told += f" after {pod.restarts} restarts" if pod.restarts else ""
+        if self._is_learner():
+            return self._found(
+                "crash-looping", told, f"the member on {self.name} answers as a learner: it is catching up"
+            )
         if self._is_corrupt():
             return self._found("crash-looping", f"{told}; its member has a CORRUPT alarm")
         if pod.restarts >= CRASHES or pod.phase == "Failed":
             return self._found("crash-looping", told)
         return self._found("crash-looping", told, f"{told}: it may still be starting or catching up")
+
+    def _is_learner(self) -> bool:
+        statuses = self.seen.etcd.statuses if self.seen.etcd else ()
+        return any(each.member_id == self.member and each.is_learner for each in statuses)
 
     def _is_corrupt(self) -> bool:
         alarms = self.seen.etcd.alarms if self.seen.etcd else ()

@@ -48,7 +48,8 @@ def save_machine(task: MemberTask) -> RestoreStep:
 def remove_member(task: MemberTask) -> RestoreStep | None:
     if not task.member_id:
         return None
-    gone = {"name": task.name, "member_id": task.member_id}
+    # A run that stopped behind `still_lost` may be resumed when the member is back.
+    gone = {"name": task.name, "member_id": task.member_id, "lost": "" if task.corrupt else "1"}
     return RestoreStep(
         name="remove-member",
         phase="Restore",
@@ -80,7 +81,7 @@ def delete_machine(task: MemberTask) -> RestoreStep | None:
         return None
     alone = task.way == "machine"
     done = "the API has it no more" if alone else "its deletion was asked for"
-    told = {"machine": task.machine, "gone": "1" if alone else ""}
+    told = _machines(task) | {"gone": "1" if alone else ""}
     return RestoreStep(
         name="delete-machine",
         phase="Restore",

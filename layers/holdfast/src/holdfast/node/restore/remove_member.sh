@@ -1,7 +1,10 @@
 # shellcheck shell=sh disable=SC2034,SC2154 # the variables are set before this text
 # Remove a member of etcd from the cluster, unless too few healthy ones would be left.
 # Variables: how (container, host), etcd_name, endpoint, ca, cert, key_file, name, member_id (hexadecimal), limit_s.
+# Where lost is set, to 1, a member that answers again stays.
 need_voters
+[ -z "${lost:-}" ] || [ "$healthy" -eq "$healthy_others" ] ||
+	give_up member_returned "the member $member_id of $name answers again: $healthy of $voters voters are healthy"
 removed=false
 entry=$(printf '%s\n' "$members" | grep "^$member_id, ")
 if [ -n "$entry" ]; then

@@ -138,19 +138,57 @@ node_told() { # sets told: row as JSON
 	told="{\"name\":\"${row%%|*}\",\"ready\":\"$(as_json "${told%%|*}")\",\"addresses\":[$(comma="" && words_of "$(printf '%s\n' "${told#*|}" | tr ' ' '\n' | head -n 24)")]}"
 }
 
-others_have() { # addresses of the nodes NAMES that another node has too
-	printf '%s\n' "$claims" | awk -F '|' -v meant=" $(printf '%s' "$1" | tr '\n' ' ') " '
-		{ count = split($3, address, " ")
-		for (number = 1; number <= count; number++) if (!((address[number], $1) in seen)) {
-			seen[address[number], $1]; owners[address[number]]++
-			if (index(meant, " " $1 " ")) asked[address[number]]
+others_have() { # ROWS, as told: their addresses that another node has too, in whatever form; * for more than 50
+	printf '%s\n' "$1" >work/asking
+	printf '%s\n' "$claims" | awk -F '|' '
+		# An address of IPv6, or of IPv4 in it, has many forms: eight groups are one.
+		function one(text,    halves, left, right, quad, parts, before, after, at, groups) {
+			text = tolower(text)
+			if (text ~ /^[0-9]+[.][0-9]+[.][0-9]+[.][0-9]+$/) text = "::ffff:" text
+			if (text !~ /^[0-9a-f:.]*:[0-9a-f:.]*$/) return text
+			if (match(text, /[0-9]+[.][0-9]+[.][0-9]+[.][0-9]+$/)) {
+				split(substr(text, RSTART), quad, "[.]")
+				text = substr(text, 1, RSTART - 1) sprintf("%x:%x", quad[1] * 256 + quad[2], quad[3] * 256 + quad[4])
+			}
+			parts = split(text, halves, "::")
+			before = split(halves[1], left, ":")
+			after = parts > 1 ? split(halves[2], right, ":") : 0
+			groups = ""
+			for (at = 1; at <= before; at++) groups = groups ":" short(left[at])
+			for (at = before + after; parts > 1 && at < 8; at++) groups = groups ":0"
+			for (at = 1; at <= after; at++) groups = groups ":" short(right[at])
+			return groups
+		}
+		function short(group) {
+			sub(/^0+/, "", group)
+			return group == "" ? "0" : group
+		}
+		NR == FNR {
+			count = split($3, address, " ")
+			for (number = 1; number <= count && number <= 24; number++) {
+				form = one(address[number])
+				if (!((form, $1) in asks)) { asks[form, $1]; askers[form]++ }
+				written[form] = written[form] " " address[number]
+			}
+			next
+		}
+		{ count = split(substr($0, length($1) + 1), address, "[| ]+")
+		for (number = 1; number <= count; number++) {
+			form = one(address[number])
+			if (askers[form] > ((form, $1) in asks ? 1 : 0)) shared[form]
 		} }
-		END { for (each in asked) if (owners[each] > 1) print each }' | sort | head -n 50
+		END {
+			for (form in shared) total++
+			if (total > 50) print "*"
+			else for (form in shared) print written[form]
+		}' work/asking -
 }
 
 machines_told() { # NAMES: Machines of these nodes, and those that have no node yet
 	printf '%s\n' "$machines" | awk -F '|' -v meant=" $(printf '%s' "$1" | tr '\n' ' ') " '
-		NF == 2 && ($1 == "" || index(meant, " " $1 " "))' | head -n 60 | while IFS='|' read -r of addresses; do
+		NF == 2 && $1 != "" && index(meant, " " $1 " ")
+		NF == 2 && $1 == "" { waiting[++count] = $0 }
+		END { for (number = 1; number <= count; number++) print waiting[number] }' | head -n 60 | while IFS='|' read -r of addresses; do
 		printf '%s{"node":"%s","addresses":[%s]}' "$comma" "$(as_json "$of")" "$(comma="" && words_of "$addresses")"
 		comma=,
 	done
@@ -179,11 +217,13 @@ done
 mkdir -p work
 printf '%s\n' "$nodes" >work/nodes
 meant=$([ -z "$packed" ] || meant_nodes work/nodes | head -n 64)
-told_nodes=""
+told_nodes="" rows_told=""
 for each in $meant; do
 	row=$(printf '%s\n' "$nodes" | awk -F '|' -v name="$each" '$1 == name')
 	if printf '%s\n' "$doubtful" | grep -qxF "$each"; then or_give_up ask_node "$each"; fi
 	node_told
+	rows_told="${rows_told}$row
+"
 	told_nodes="$told_nodes${told_nodes:+,}$told"
 done
 last=$(printf '%s\n' "$page" | tail -n 1)
@@ -192,7 +232,7 @@ left=$(printf '%s\n' "$requests" | awk -v last="$last" '$0 != "" && $0 "" > last
 comma=""
 told="\"now\":$(date +%s),\"approved\":[$(words_of "$approved")],\"gone\":[$(words_of "$gone")]"
 told="$told,\"packed\":\"$packed\",\"too_large\":[$(words_of "$too_large")],\"next\":\"$last\",\"left\":$((left))"
-told="$told,\"nodes\":[$told_nodes],\"shared\":[$(words_of "$(others_have "$meant")")]"
+told="$told,\"nodes\":[$told_nodes],\"shared\":[$(words_of "$(others_have "$rows_told")")]"
 [ "$has_machines" = false ] || told="$told,\"machines\":[$(machines_told "$meant")]"
 told="$told,\"not_ready\":[$(words_of "$(printf '%s\n' "$not_ready" | head -n 30)")]"
 result "{$told,\"not_ready_count\":$(printf '%s\n' "$not_ready" | grep -c .)}"

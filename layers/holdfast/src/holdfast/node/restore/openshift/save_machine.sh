@@ -29,4 +29,5 @@ last_commas='NR > 1 { if ($0 ~ /^ *[]}]/) sub(/,$/, "", line); print line } { li
 	printf '%s\n}\n' "$spec" | grep -v '^        "providerID": '
 } | sed '/^$/d' | awk "$last_commas" >"$keep/machine.json.new" || stopped_by restore_disk_full "$keep cannot be written" ""
 mv "$keep/machine.json.new" "$keep/machine.json" || stopped_by restore_disk_full "$keep cannot be written" ""
+sync
 result "{\"machine\":\"$new_machine\",\"kept\":\"$keep/machine.json\"}"

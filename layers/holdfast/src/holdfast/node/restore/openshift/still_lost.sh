@@ -5,6 +5,8 @@
 need_voters
 [ -n "$corrupt" ] || [ "$healthy" -eq "$healthy_others" ] ||
 	give_up member_returned "the member $member_id of $node_name answers again: $healthy of $voters voters are healthy"
+again=$(printf '%s\n' "$members" | awk -F ', ' -v id="$member_id" -v name="$node_name" 'NF >= 5 && $3 == name && $1 != id { print $1 }')
+[ -z "$again" ] || give_up member_returned "the member of $node_name was added anew, as $again"
 need_quorum "$healthy_others" "$voters" "without $node_name"
 see_in_time node "$node_name" --ignore-not-found -o "jsonpath={.metadata.name} {$ready_status}"
 case $node_wanted:${said#* } in
