@@ -16,11 +16,8 @@ all_are_back() {
 	[ "$coming" -eq 0 ]
 }
 wait_for all_are_back || list_pods || stopped_by openshift_api_silent "oc get pods" "$said"
-comma=""
-warnings=$(printf '%s\n' "$away" | grep . | head -n 11 | while read -r pod why; do
-	printf '%s"the pod %s does not run: %s"' "$comma" "$(as_json "$pod")" "$(as_json "$why")"
-	comma=,
-done)
+warnings=$(printf '%s\n' "$away" | grep . | head -n 11 | tr -c '\12\40-\176' ' ' | sed 's/["\\]/\\&/g' |
+	awk '{ pod = $1; $1 = ""; printf "%s\"the pod %s does not run:%s\"", comma, pod, $0; comma = "," }')
 number=$(printf '%s\n' "$away" | grep -c .)
 [ "$number" -le 11 ] || warnings="$warnings,\"and $((number - 11)) more pods do not run: oc get pods -A\""
 result "{\"away\":$number,\"warnings\":[$warnings]}"
