@@ -22,6 +22,12 @@ def names(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.iterdir()) if folder.is_dir() else []
 
 
+def test_files_beside_the_data_are_in_nobodys_way_where_nothing_is_restored(host: OpenShiftNode) -> None:
+    (host.data / "member-removed-archive-1").mkdir()
+    assert host.run("check_host").code == "openshift_data_stray"
+    assert host.done("check_host", scripts="", data_dir="") == {"containers": 1}
+
+
 def test_a_host_that_is_ready_says_so_and_nothing_of_it_is_changed(host: OpenShiftNode) -> None:
     for name in ("revision.json", "etcd_perf.1"):
         (host.data / name).write_text("{}")

@@ -71,6 +71,9 @@ def test_trap_a_stray_file_would_stop_the_vendors_script_half_way(name: str) -> 
     ]
     assert [each.code for each in found] == ["openshift_data_stray"]
     assert name in found[0].text
+    # Where nothing is restored nothing is in the way: a host that joined again keeps an archive of its former member.
+    elsewhere = shapes.seen(NEWEST, m2=stray, m3=stray)
+    assert refused(NEWEST, elsewhere) == refused(NEWEST, shapes.seen(NEWEST))
     fine = shapes.host(NEWEST, data_entries=("revision.json", "etcd_perf.0"))
     assert refused(NEWEST, shapes.seen(NEWEST, m1=fine, m2=fine, m3=fine)) == []
 

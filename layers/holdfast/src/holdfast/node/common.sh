@@ -59,7 +59,7 @@ aloud() { # FILE COMMAND...: a program of somebody else's; its words lie in FILE
 	words=$1
 	shift
 	: >"$words" && ln -sf "$words" ./saying
-	"$@" >>"$words" 2>&1
+	"$@" >>"$words" 2>&1 9>&- # what it leaves behind shall not hold the result's way out open
 }
 
 need() { # TOOLS

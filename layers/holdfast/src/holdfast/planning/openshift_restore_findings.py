@@ -45,7 +45,9 @@ def _of_restore(
     yield from of_hosts.layout(seen)
     yield from _pair(backup)
     yield from of_versions.versions(seen, backup)
-    yield from of_hosts.strays(hosts(seen))
+    # Elsewhere nothing is restored; hosts that joined again keep archives of their former members among the data.
+    recovery = recovery_host(seen, backup)
+    yield from of_hosts.strays((recovery,) if recovery else ())
     yield from of_hosts.tools(seen, backup)
     yield from of_hosts.disks(seen, backup)
     yield from _encryption(seen, backup)

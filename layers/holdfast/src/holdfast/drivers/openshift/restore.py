@@ -23,7 +23,7 @@ def restore_steps(task: OpenShiftTask) -> tuple[RestoreStep, ...]:
 
 
 def _prepared(task: OpenShiftTask) -> Iterator[RestoreStep]:
-    yield steps.check_hosts(task.hosts, steps.scripts_of(task))
+    yield steps.check_hosts(task.hosts, steps.scripts_of(task), restored=task.recovery)
     yield steps.fetch(task)
     yield steps.fetch_bundle(task)
     yield steps.save_old(task)
@@ -76,7 +76,7 @@ def quorum_steps(task: QuorumTask) -> tuple[RestoreStep, ...]:
     lost ones are replaced afterwards, each by a run of its own, so that the cluster is not waited for here."""
     host = task.host
     return (
-        steps.check_hosts((host,), steps.scripts_of_quorum(task)),
+        steps.check_hosts((host,), steps.scripts_of_quorum(task), restored=host),
         shared.stop_pods(task.run_id, (host,), ("etcd",), name="stop-etcd"),
         steps.copy_data(task),
         steps.quorum_restore(task),

@@ -45,14 +45,19 @@ result "{\\"files\\":$files}"
 """
 
 
-def check_hosts(hosts: Sequence[TaskNode], scripts: dict[str, tuple[str, ...]]) -> RestoreStep:
-    """`scripts` are the vendor's that each host, by its node's name, needs."""
+def check_hosts(hosts: Sequence[TaskNode], scripts: dict[str, tuple[str, ...]], *, restored: TaskNode) -> RestoreStep:
+    """`scripts` are the vendor's that each host, by its node's name, needs. Only where they restore, `restored`, other
+    files among the data are in the way: hosts that joined again keep archives of their former members there."""
+
+    def looked_at(host: TaskNode) -> dict[str, str]:
+        return values.data() if host.node == restored.node else dict.fromkeys(values.data(), "")
+
     return RestoreStep(
         name="check-hosts",
         phase="Shutdown",
-        title="See that every host answers as root, has the vendor's scripts, and nothing but etcd's files as data",
+        title="See that every host answers as root, has the vendor's scripts, and no stray files where it restores",
         script="openshift/check_host",
-        commands=tuple(on(host, values.data(), {"scripts": " ".join(scripts[host.node])}) for host in hosts),
+        commands=tuple(on(host, looked_at(host), {"scripts": " ".join(scripts[host.node])}) for host in hosts),
         timeout_s=2 * SLACK_S,
         done_when="each of them said so",
     )
